@@ -1,0 +1,234 @@
+"""The one parameter object: every default, limit and help text of GUI, CLI and Python.
+
+Presets live in `presets.py`; a field that is None takes the preset's value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_type_hints
+
+from napari_dred.core.errors import InputError
+
+TASKS = ("denoise", "inpaint", "sr", "deblur")
+SCALES = (1, 2, 3, 4, 8)
+BOUNDARIES = ("reflect", "circular", "zero")
+PRESETS = ("default", "preview", "paper", "paper-code")
+METHODS = ("dred", "hqs")
+NOISES = ("gaussian",)
+OUTPUT_DTYPES = ("same", "uint8", "uint16", "float32")
+
+
+def _option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[Any, ...] | None = None,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    limits = {"choices": choices, "ge": ge, "gt": gt, "le": le, "lt": lt}
+    meta = {"help": help, **{k: v for k, v in limits.items() if v is not None}}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """All that a run is told, besides the image, its mask and a measured PSF.
+
+    Every value is checked on construction. `None` means: as the preset says for
+    the task at hand (`sigma`: estimate it; `threads`: as torch chooses).
+
+    Raises
+    ------
+    InputError
+        Naming the field, its value and what is allowed.
+    """
+
+    # What is wrong with the image.
+    task: str = _option(
+        "auto",
+        "What is to be done; 'auto' follows from the other options, any other value is a check.",
+        choices=("auto", *TASKS),
+    )
+    scale: int = _option(1, "Super-resolution factor; 1 for none.", choices=SCALES)
+    blur_sigma: float = _option(
+        0.0,
+        "Standard deviation of a Gaussian blur, in pixels of the restored image; 0 for none.",
+        ge=0,
+        le=50,
+    )
+    boundary: str = _option(
+        "reflect", "What a blur found beyond the image's border.", choices=BOUNDARIES
+    )
+    noise: str = _option("gaussian", "Kind of noise.", choices=NOISES)
+    sigma: float | None = _option(
+        None,
+        "Standard deviation of the noise in the image's own sample values "
+        "(0-255 for 8-bit images); estimated from the image if left out.",
+        ge=0,
+    )
+
+    # How it is done.
+    preset: str = _option(
+        "default", "Set of values for everything that is not given.", choices=PRESETS
+    )
+    method: str | None = _option(
+        None,
+        "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone.",
+        choices=METHODS,
+    )
+    iterations: int | None = _option(None, "Number of outer iterations.", ge=1, le=1_000_000)
+    lam: float | None = _option(None, "Weight of the denoiser (lambda, Eq. 7).", ge=0, le=100)
+    mu: float | None = _option(None, "Weight of the ADMM coupling (mu, Eq. 8).", gt=0, le=100)
+    learning_rate: float | None = _option(None, "Learning rate of Adam.", gt=0, le=1)
+    learning_rate_decay: float | None = _option(
+        None, "Factor on the learning rate after every 1000 iterations.", gt=0, le=1
+    )
+    theta_steps: int | None = _option(
+        None, "Adam steps on the network an iteration (Eq. 9).", ge=1, le=1000
+    )
+    x_steps: int | None = _option(
+        None, "Fixed-point steps on X an iteration (Eq. 12).", ge=1, le=1000
+    )
+    denoise_every: int | None = _option(
+        None, "Iterations between two calls of the denoiser.", ge=1, le=1000
+    )
+    sigma_f: float | None = _option(
+        None,
+        "Level given to the denoiser, on a 0-255 scale of the image's range; "
+        "0 for the noise level itself.",
+        ge=0,
+        le=255,
+    )
+    sigma_f_end: float | None = _option(
+        None, "The same at the last iteration (it changes linearly); 0 as above.", ge=0, le=255
+    )
+    initial_x: str | None = _option(
+        None, "Where X starts: 'observed' (Y) or 'zeros'.", choices=("observed", "zeros")
+    )
+    average: float | None = _option(
+        None, "Decay of the running mean of X - U that is the output; 0 for none.", ge=0, lt=1
+    )
+    jitter: float | None = _option(
+        None, "Standard deviation of the noise added to the network's input.", ge=0, le=1
+    )
+    width: int | None = _option(
+        None, "Features of the network's widest level; narrower ones halve.", ge=4, le=1024
+    )
+    uniform_width: bool | None = _option(None, "Whether every level has the full width.")
+    depth: int | None = _option(None, "Levels of the network.", ge=1, le=8)
+    precision: str | None = _option(
+        None,
+        "'float32', 'bfloat16', or 'auto': bfloat16 where the processor has it.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+
+    # Where, and what comes out.
+    device: str = _option("auto", "'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'.")
+    threads: int | None = _option(None, "Processor threads.", ge=1, le=1024)
+    seed: int = _option(0, "Seed of everything random.", ge=0, lt=2**63)
+    output_dtype: str = _option("same", "Sample type of the result.", choices=OUTPUT_DTYPES)
+    keep_observed: bool = _option(
+        False, "Keep the pixels outside the mask exactly as they were (inpainting)."
+    )
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):
+            object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
+        if self.device not in ("auto", "cpu", "cuda", "mps"):
+            head, _, index = self.device.partition(":")
+            if head != "cuda" or not index.isdecimal():
+                raise InputError(
+                    f"device is {self.device!r}; allowed are auto, cpu, cuda, cuda:N and mps"
+                )
+
+    def replace(self, **changes: Any) -> Parameters:
+        """Give a copy with some fields changed.
+
+        Raises
+        ------
+        InputError
+            For an unknown field or a value that is not allowed.
+        """
+        return Parameters.from_dict({**self.to_dict(), **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON-able."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Parameters:
+        """Build from a mapping, refusing names that are not fields."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise InputError(
+                    f"{name!r} is not a parameter; known are {', '.join(sorted(known))}"
+                )
+        return cls(**values)
+
+    def to_json(self) -> str:
+        """All fields as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Parameters:
+        """Read what `to_json` wrote; fields left out take their defaults."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as e:
+            raise InputError(f"the parameters are not valid JSON: {e}") from None
+        if not isinstance(values, dict):
+            raise InputError("the parameters must be one JSON object")
+        return cls.from_dict(values)
+
+
+_HINTS = get_type_hints(Parameters)
+
+
+def _checked(f: dataclasses.Field[Any], value: Any) -> Any:
+    """Give the value as the field's type, or raise an error that names the field."""
+    kinds = get_args(_HINTS[f.name]) or (_HINTS[f.name],)
+    if value is None:
+        if type(None) in kinds:
+            return None
+        raise InputError(f"{f.name} is None; {_allowed(f)}")
+    # Whole numbers are fine where a float is expected, and numpy's scalars anywhere.
+    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
+    if float in kinds and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    wrong_type = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+    if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
+        raise InputError(f"{f.name} is {value!r}; {_allowed(f)}")
+    m = f.metadata
+    if (
+        ("choices" in m and value not in m["choices"])
+        or ("ge" in m and value < m["ge"])
+        or ("gt" in m and value <= m["gt"])
+        or ("le" in m and value > m["le"])
+        or ("lt" in m and value >= m["lt"])
+    ):
+        raise InputError(f"{f.name} is {value!r}; {_allowed(f)}")
+    return value
+
+
+def _allowed(f: dataclasses.Field[Any]) -> str:
+    m = f.metadata
+    if "choices" in m:
+        return "allowed are " + ", ".join(map(str, m["choices"]))
+    kinds = get_args(_HINTS[f.name]) or (_HINTS[f.name],)
+    noun = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+    words = [noun[k] for k in kinds if k in noun]
+    bounds = [
+        f"{sign} {m[key]:g}"
+        for key, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+        if key in m
+    ]
+    return "it must be " + " or ".join(words) + (" " + " and ".join(bounds) if bounds else "")

@@ -1,0 +1,75 @@
+"""What each preset means, by task: the values of every field that was left at None."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_dred.core.parameters import Parameters
+
+# Paper, section V-A, and Algorithm 1 (one step of each sub-problem, output X - U, no averaging).
+# What the paper leaves out (iterations, sigma_f, network, jitter) is from its published code.
+_PAPER: dict[str, Any] = {
+    "method": "dred",
+    "iterations": 3000,
+    "lam": 0.05,
+    "mu": 0.06,
+    "learning_rate": 0.001,
+    "learning_rate_decay": 1.0,
+    "theta_steps": 1,
+    "x_steps": 1,
+    "denoise_every": 1,
+    "sigma_f": 0.0,
+    "sigma_f_end": 0.0,
+    "initial_x": "observed",
+    "average": 0.0,
+    "jitter": 0.02,
+    "width": 128,
+    "uniform_width": True,
+    "depth": 5,
+    "precision": "float32",
+}
+_PAPER_TASK: dict[str, dict[str, Any]] = {
+    "denoise": {},
+    "inpaint": {"sigma_f": 25.0, "sigma_f_end": 25.0},
+    "sr": {"iterations": 500, "sigma_f": 25.0, "sigma_f_end": 20.0, "initial_x": "zeros"},
+    "deblur": {},
+}
+_CODE_TASK: dict[str, dict[str, Any]] = {
+    "denoise": {},
+    "inpaint": {"initial_x": "zeros"},
+    "sr": {"lam": 0.1, "mu": 0.2},
+    "deblur": {"lam": 0.02, "mu": 0.04, "learning_rate": 0.004, "learning_rate_decay": 0.9},
+}
+_DEFAULT: dict[str, Any] = {
+    "iterations": 600,
+    "denoise_every": 5,
+    "average": 0.98,
+    "uniform_width": False,
+    "precision": "auto",
+}
+_PREVIEW: dict[str, Any] = {**_DEFAULT, "method": "hqs", "iterations": 24, "average": 0.0}
+
+
+def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
+    """Give the parameters with no None left among the preset's fields.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    task : 'denoise', 'inpaint', 'sr' or 'deblur'
+    sigma : float
+        Noise level on a 0-255 scale of the image's range.
+    """
+    values = {**_PAPER, **_PAPER_TASK[task]}
+    if parameters.preset == "paper-code":
+        values |= _CODE_TASK[task]
+        if task == "deblur" and min((15, 25, 50), key=lambda s: abs(s - sigma)) == 25:
+            values["mu"] = 0.02
+    elif parameters.preset == "default":
+        values |= _DEFAULT
+    elif parameters.preset == "preview":
+        values |= _PREVIEW
+    if parameters.method == "hqs" and parameters.preset != "preview":
+        values["iterations"] = _PREVIEW["iterations"]
+    given = parameters.to_dict()
+    return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)

@@ -1,0 +1,132 @@
+"""What a solver yields: a `Plan`, then one `Step` an iteration, then a `Result`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dred.core.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will happen, known before the first iteration.
+
+    Attributes
+    ----------
+    task : 'denoise', 'inpaint', 'sr' or 'deblur'
+        As the operator H says.
+    shape : tuple of int
+        Shape of the restored image, (H, W) or (H, W, C).
+    parameters : Parameters
+        With every field that the preset decides filled in.
+    sigma : float
+        Noise level in the image's own sample values.
+    sigma_estimated : bool
+        Whether it was estimated from the image.
+    missing : int
+        Pixels that are masked or not finite in the input.
+    masked : int
+        Those of them that the mask names.
+    device : str
+        Where the run takes place, in words ('cpu', 'cuda:0 (...)').
+    memory : int
+        Estimated peak memory in bytes.
+    seconds : float
+        Estimated duration.
+    notes : tuple of str
+        Sentences for the user.
+    """
+
+    task: str
+    shape: tuple[int, ...]
+    parameters: Parameters
+    sigma: float
+    sigma_estimated: bool
+    missing: int
+    masked: int
+    device: str
+    memory: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration.
+
+    Attributes
+    ----------
+    iteration, total : int
+        From 1 to `total`.
+    loss : float
+        The objective of Eq. (9) on the internal [0, 1] scale (HQS: its data term).
+    residual : float
+        Root mean square of X - T (HQS: the change of X), on the same scale.
+    image : (H, W) or (H, W, C) float32 array, or None
+        The present image in the input's own sample values, if it was asked for.
+    note : str
+        A sentence for the user, usually empty.
+    """
+
+    iteration: int
+    total: int
+    loss: float
+    residual: float
+    image: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The end of a run.
+
+    Attributes
+    ----------
+    image : (H, W) or (H, W, C) array
+        The restored image, in the dtype and range of the input
+        (or as `parameters.output_dtype` says).
+    plan : Plan
+    steps : tuple of Step
+        Every step that was reported, without images.
+    stop_reason : 'iterations' or 'stopped'
+    seconds : float
+        Wall-clock time of the run.
+    notes : tuple of str
+        Sentences for the user, those of the plan first.
+    version : str
+        Version of napari-dred.
+    """
+
+    image: NDArray[Any] = field(repr=False)
+    plan: Plan
+    steps: tuple[Step, ...] = field(repr=False)
+    stop_reason: str
+    seconds: float
+    notes: tuple[str, ...]
+    version: str
+
+    @property
+    def parameters(self) -> Parameters:
+        """The parameters of the run, complete."""
+        return self.plan.parameters
+
+    def provenance(self) -> dict[str, Any]:
+        """Everything needed to tell how the image was made, JSON-able."""
+        return {
+            "parameters": self.parameters.to_dict(),
+            "task": self.plan.task,
+            "sigma": self.plan.sigma,
+            "sigma_estimated": self.plan.sigma_estimated,
+            "missing_pixels": self.plan.missing,
+            "iterations": self.steps[-1].iteration if self.steps else 0,
+            "seconds": round(self.seconds, 3),
+            "stop_reason": self.stop_reason,
+            "device": self.plan.device,
+            "seed": self.parameters.seed,
+            "version": self.version,
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,187 @@
+"""Train an FFDNet (gray or colour) on a folder of clean images.
+
+    python training/train_ffdnet.py --channels 1 --data DIR [DIR ...] --out DIR
+
+A run is a function of its arguments: iteration k draws its patches and noise
+from generators seeded with (seed, k), so that a run that was stopped and
+started again sees the same data. It resumes from `OUT/checkpoint.pt` by itself.
+The learning rate is constant, then falls linearly to zero over the last
+`--decay` share of `--iterations`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from napari_dred.core.denoisers.ffdnet import FFDNet
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+MAX_SIGMA = 75 / 255
+VALIDATION_SIGMAS = (15, 25, 50)
+
+
+def load_images(folders: list[Path], channels: int) -> list[np.ndarray]:
+    """All images of the folders as uint8 arrays of shape (C, H, W)."""
+    paths = sorted(p for f in folders for p in f.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SystemExit(f"no images in {', '.join(map(str, folders))}")
+    images = []
+    for path in paths:
+        with Image.open(path) as im:
+            a = np.asarray(im.convert("L" if channels == 1 else "RGB"))
+        images.append(a[None] if a.ndim == 2 else np.ascontiguousarray(a.transpose(2, 0, 1)))
+    return images
+
+
+def sample_patches(images: list[np.ndarray], n: int, size: int, rng: np.random.Generator) -> Tensor:
+    """Draw n random patches, flipped and rotated: (n, C, size, size) in [0, 1]."""
+    out = np.empty((n, images[0].shape[0], size, size), np.uint8)
+    for k in range(n):
+        a = images[rng.integers(len(images))]
+        top, left = (rng.integers(s - size + 1) for s in a.shape[1:])
+        patch = a[:, top : top + size, left : left + size]
+        patch = np.rot90(patch, rng.integers(4), (1, 2))
+        out[k] = patch[:, :, ::-1] if rng.integers(2) else patch
+    return torch.from_numpy(out).float() / 255
+
+
+def denoising_loss(net: nn.Module, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+    """Squared error divided by what is usual at its noise level (about linear in sigma).
+
+    Every level then counts alike in decibels, which is how a denoiser is judged.
+    """
+    with torch.autocast(x.device.type, dtype=torch.bfloat16):
+        restored = net(x + sigma * noise, sigma)
+    error = (restored.float() - x).square().mean((1, 2, 3))
+    return 10 * (error / (sigma.flatten() + 3 / 255)).mean()
+
+
+@torch.no_grad()
+def validate(net: nn.Module, images: list[np.ndarray], device: torch.device) -> list[float]:
+    """Mean PSNR in dB over the central 160 x 160 of each image, at each level."""
+    out = []
+    for level in VALIDATION_SIGMAS:
+        gen = torch.Generator().manual_seed(level)
+        values = []
+        for a in images:
+            top, left = ((s - 160) // 2 for s in a.shape[1:])
+            x = torch.from_numpy(a[None, :, top : top + 160, left : left + 160]).float() / 255
+            y = x + torch.randn(x.shape, generator=gen) * level / 255
+            sigma = torch.full((1, 1, 1, 1), level / 255, device=device)
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                restored = net(y.to(device), sigma).float().cpu().clamp(0, 1)
+            values.append(float(-10 * torch.log10((restored - x).square().mean())))
+        out.append(float(np.mean(values)))
+    return out
+
+
+def learning_rate(iteration: int, total: int, peak: float, decay: float) -> float:
+    """Short warm-up, constant, then linear to zero over the last `decay` share."""
+    return peak * min(1.0, (iteration + 1) / 200, (total - iteration) / max(1.0, decay * total))
+
+
+def save_model(net: FFDNet, path: Path, **notes: object) -> None:
+    """Write the weights with what is needed to build the network again."""
+    meta = {
+        "architecture": "ffdnet",
+        "channels": str(net.channels),
+        "bias": str(net.bias).lower(),
+        "residual": str(net.residual).lower(),
+        **{k: str(v) for k, v in notes.items()},
+    }
+    tensors = {k: v.float().cpu().contiguous() for k, v in net.state_dict().items()}
+    part = path.with_suffix(".part")
+    save_file(tensors, part, metadata=meta)
+    os.replace(part, path)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--channels", type=int, choices=(1, 3), required=True)
+    p.add_argument("--data", type=Path, nargs="+", required=True, help="folders of clean images")
+    p.add_argument("--validate", type=Path, help="folder of images to report PSNR on")
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--iterations", type=int, default=200_000)
+    p.add_argument("--decay", type=float, default=0.4, help="share of the run with falling rate")
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--patch", type=int, default=64)
+    p.add_argument("--lr", type=float, default=1e-3)
+    p.add_argument("--bias", action="store_true", help="convolutions with a bias")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
+    p.add_argument("--device", default="cpu")
+    p.add_argument("--every", type=int, default=2000, help="iterations between checkpoints")
+    args = p.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    torch.manual_seed(args.seed)
+
+    net = FFDNet(args.channels, bias=args.bias, residual=True)
+    convs = [m for m in net.model if isinstance(m, nn.Conv2d)]
+    for conv in convs:
+        nn.init.kaiming_normal_(conv.weight)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
+    convs[-1].weight.data.mul_(0.1)
+    net.to(device, memory_format=torch.channels_last)
+    adam = torch.optim.Adam(net.parameters(), args.lr, betas=(0.9, 0.99))
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint, log = args.out / "checkpoint.pt", args.out / "log.csv"
+    start, seconds = 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        net.load_state_dict(state["net"])
+        adam.load_state_dict(state["adam"])
+        start, seconds = state["iteration"], state["seconds"]
+    else:
+        log.write_text("iteration,lr,loss,psnr15,psnr25,psnr50,seconds\n")
+
+    images = load_images(args.data, args.channels)
+    held_out = load_images([args.validate], args.channels) if args.validate else []
+    running, clock = 0.0, time.perf_counter()
+    bar = tqdm(range(start, args.iterations), initial=start, total=args.iterations, mininterval=10)
+    for it in bar:
+        rng = np.random.default_rng([args.seed, it])
+        gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        x = sample_patches(images, args.batch, args.patch, rng).to(device)
+        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) * MAX_SIGMA
+        noise = torch.randn(x.shape, generator=gen).to(device)
+        rate = learning_rate(it, args.iterations, args.lr, args.decay)
+        for group in adam.param_groups:
+            group["lr"] = rate
+        adam.zero_grad(set_to_none=True)
+        loss = denoising_loss(net, x, sigma, noise)
+        loss.backward()
+        adam.step()
+        running += float(loss.detach())
+        if (it + 1) % args.every == 0 or it + 1 == args.iterations:
+            seconds += time.perf_counter() - clock
+            psnr = validate(net, held_out, device) if held_out else [float("nan")] * 3
+            bar.set_postfix_str(" ".join(f"{v:.2f}" for v in psnr))
+            n = (it % args.every) + 1
+            with log.open("a", newline="") as f:
+                row = [it + 1, f"{rate:.2e}", f"{running / n:.5f}", *(f"{v:.3f}" for v in psnr)]
+                csv.writer(f).writerow([*row, f"{seconds:.0f}"])
+            state = {"net": net.state_dict(), "adam": adam.state_dict()}
+            part = checkpoint.with_suffix(".part")
+            torch.save({**state, "iteration": it + 1, "seconds": seconds}, part)
+            os.replace(part, checkpoint)
+            save_model(net, args.out / "model.safetensors", iterations=it + 1, seed=args.seed)
+            running, clock = 0.0, time.perf_counter()
+
+
+if __name__ == "__main__":
+    main()
