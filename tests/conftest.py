@@ -1,0 +1,95 @@
+"""For all tests: a fixed number of threads, no settings on disk, and windows only where they work.
+
+A test is a window test if it is marked `window` or asks for one of Qt's fixtures.
+A module with `pytestmark = pytest.mark.window` may import Qt at its top: where there
+is no window it is not imported.
+Where windows do not work, such tests are skipped with the reason; with CI set, that is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from hypothesis import settings
+
+# Before torch or napari are imported, here and in child processes.
+os.environ["OMP_NUM_THREADS"] = "2"
+os.environ["NAPARI_CONFIG"] = ""
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+if sys.platform == "linux":
+    os.environ["QT_QPA_PLATFORM"] = "xcb"  # napari crashes on "offscreen"; Xvfb speaks X11
+
+settings.register_profile("napari-dred", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("napari-dred")
+
+try:
+    import qtpy.QtWidgets
+except ImportError as e:
+    QT_ERROR = f"Qt cannot be imported: {e}"
+else:
+    QT_ERROR = ""
+    os.environ["PYTEST_QT_API"] = qtpy.API
+    pytest_plugins = ["pytestqt.plugin"]
+
+WINDOW_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
+PROBE = """
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+surface, context = QOffscreenSurface(), QOpenGLContext()
+surface.create()
+assert context.create() and context.makeCurrent(surface), "there is no OpenGL"
+"""
+
+
+@cache
+def why_no_window() -> str:
+    """The reason why a window cannot be opened, empty where it can.
+
+    Tried in another process, as Qt ends the process where there is no display.
+    """
+    if QT_ERROR:
+        return QT_ERROR
+    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+        return "there is no display and no Xvfb"
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60)
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return f"no window can be opened: {lines[-1] if lines else f'exit status {done.returncode}'}"
+
+
+def reason_to_skip() -> str:
+    reason = why_no_window()
+    if reason and os.environ.get("CI"):
+        raise pytest.UsageError(f"with CI set, the window tests must run, but {reason}")
+    return reason
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    if "\npytestmark = pytest.mark.window" in module_path.read_text("utf-8"):
+        reason = reason_to_skip()
+        if reason:
+            return _NoWindow.from_parent(parent, path=module_path, reason=reason)
+    return None
+
+
+class _NoWindow(pytest.Module):
+    def __init__(self, *, reason, **kwargs):
+        super().__init__(**kwargs)
+        self.reason = reason
+
+    def collect(self):
+        pytest.skip(self.reason, allow_module_level=True)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if WINDOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("window")
+        if item.get_closest_marker("window") and (reason := reason_to_skip()):
+            item.add_marker(pytest.mark.skip(reason=reason))
