@@ -1,0 +1,1 @@
+"""The method: arrays and tensors in, arrays out. No Qt, no napari, nothing above it."""
