@@ -1,0 +1,114 @@
+"""Input widgets made from the fields of `Parameters`, and a chooser of layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from magicgui.widgets import ComboBox, FloatSpinBox
+from napari.layers import Layer
+
+from napari_dred.core.parameters import Parameters
+
+_FIELDS = {f.name: f for f in dataclasses.fields(Parameters)}
+
+
+def help_of(name: str) -> str:
+    """The sentence that describes a field of `Parameters`."""
+    return str(_FIELDS[name].metadata["help"])
+
+
+def choice(name: str, label: str, texts: dict[Any, str] | None = None) -> ComboBox:
+    """A combo box with the field's choices, default and help.
+
+    Parameters
+    ----------
+    name : str
+        Field of `Parameters`.
+    label : str
+    texts : dict, optional
+        What is shown for a choice, where its own name would not do.
+    """
+    f = _FIELDS[name]
+    choices = [((texts or {}).get(c, str(c)), c) for c in f.metadata["choices"]]
+    return ComboBox(name=name, label=label, choices=choices, value=f.default, tooltip=help_of(name))
+
+
+def number(name: str, label: str, *, lowest_text: str = "", maximum: float = 1e9) -> FloatSpinBox:
+    """A spin box with the field's limits, default and help; read it with `value_of`.
+
+    Parameters
+    ----------
+    name : str
+        Field of `Parameters`.
+    label : str
+    lowest_text : str
+        Shown in place of the lowest value. If the field's default is None, that lowest value is
+        one step below what is allowed and stands for None.
+    maximum : float
+        For a field without an upper limit.
+    """
+    f = _FIELDS[name]
+    low = f.metadata.get("ge", 0)
+    if f.default is None and lowest_text:
+        low -= 1
+    value: Any = low if f.default is None else f.default
+    box = FloatSpinBox(
+        name=name,
+        label=label,
+        min=low,
+        max=min(f.metadata.get("le", maximum), maximum),
+        value=value,
+        tooltip=help_of(name),
+    )
+    if _is_whole(name):  # magicgui's own box for whole numbers cannot show a text
+        box.native.setDecimals(0)
+    box.native.setSpecialValueText(lowest_text)
+    return box
+
+
+def value_of(box: FloatSpinBox) -> float | int | None:
+    """The value of a spin box from `number`, None where it stands for None."""
+    if _FIELDS[box.name].default is None and box.value < _FIELDS[box.name].metadata.get("ge", 0):
+        return None
+    return int(box.value) if _is_whole(box.name) else box.value
+
+
+def _is_whole(name: str) -> bool:
+    return str(_FIELDS[name].type).split(" | ")[0] == "int"
+
+
+class LayerChoice(ComboBox):
+    """A combo box of layers that keeps the chosen layer when it is renamed or moved.
+
+    The base class tells choices by their text, and would take another layer.
+
+    Parameters
+    ----------
+    layers : callable
+        Gives the layers to choose from.
+    none_text : str
+        A first choice for no layer, if not empty.
+    """
+
+    def __init__(
+        self, layers: Callable[[], Sequence[Layer]], none_text: str = "", **kwargs: Any
+    ) -> None:
+        self._layers = layers
+        self._none_text = none_text
+        super().__init__(choices=self._named, **kwargs)
+
+    def _named(self, _: Any) -> list[tuple[str, Layer | None]]:
+        none: list[tuple[str, Layer | None]] = [(self._none_text, None)] if self._none_text else []
+        return [*none, *((layer.name, layer) for layer in self._layers())]
+
+    def reset_choices(self, *_: Any) -> None:
+        """Take the layers that there are now, and stay on the chosen one if it is among them."""
+        before = self.value
+        with self.changed.blocked():
+            super().reset_choices()
+            if before is not None and before in self.choices:
+                self.value = before
+        if self.value is not before:
+            self.changed.emit(self.value)

@@ -1,0 +1,47 @@
+"""The sample images as layers, for File > Open Sample; the pictures are made elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_dred import samples
+
+if TYPE_CHECKING:
+    from napari.types import LayerData
+
+#: Under this key of a sample's metadata lies what is known of its damage.
+SAMPLE_KEY = "napari-dred-sample"
+
+
+def damaged_scan() -> list[LayerData]:
+    """A portrait with scratches and stains, and a Labels layer that marks them."""
+    return _layers(samples.damaged_scan())
+
+
+def noisy_micrograph() -> list[LayerData]:
+    """Stained tissue with strong noise."""
+    return _layers(samples.noisy_micrograph())
+
+
+def blurred() -> list[LayerData]:
+    """A page out of focus."""
+    return _layers(samples.blurred())
+
+
+def low_resolution() -> list[LayerData]:
+    """A photograph at half its resolution."""
+    return _layers(samples.low_resolution())
+
+
+def _layers(sample: samples.Sample) -> list[Any]:
+    image = {
+        "name": sample.name,
+        "rgb": sample.image.ndim == 3,
+        "contrast_limits": (0, 255),
+        "metadata": {SAMPLE_KEY: dict(sample.parameters)},
+    }
+    layers: list[Any] = [(sample.image, image, "image")]
+    if sample.mask is not None:
+        mask = {"name": f"{sample.name} (mask)", "opacity": 0.5}
+        layers.append((sample.mask.astype("uint8"), mask, "labels"))
+    return layers

@@ -1,0 +1,208 @@
+"""The solver in a thread: errors, throttle, pause, stop, cancel, memory. No widget, no layer."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from typing import Any
+
+from napari.qt.threading import create_worker
+from superqt.utils import GeneratorWorker
+
+from napari_dred.core.control import Control, Interrupted
+from napari_dred.core.errors import RestorationError
+from napari_dred.core.records import Plan, Result, Step
+
+Record = Plan | Step | Result
+
+#: Seconds between two records without an image: the eye needs no more, the event loop chokes on it.
+RECORD_INTERVAL = 0.05
+#: Seconds between two images.
+IMAGE_INTERVAL = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class Job:
+    """One run of a solver: its records as they are worth showing, its control, its memory.
+
+    Parameters
+    ----------
+    solve : callable
+        Takes `control=` and gives the records: a `Plan`, `Step`s, a `Result`.
+    image_interval : float
+        Seconds between two images.
+    """
+
+    def __init__(
+        self, solve: Callable[..., Iterator[Record]], image_interval: float = IMAGE_INTERVAL
+    ) -> None:
+        self.control = Control()
+        self._solve: Callable[..., Iterator[Record]] | None = solve
+        self._records: Iterator[Record] | None = None
+        self._image_interval = image_interval
+        self._last_record = self._last_image = -float("inf")
+        # One slot for an image on its way to the window; set while it is free.
+        self._slot = threading.Event()
+        self._slot.set()
+
+    def records(self) -> Generator[Plan | Step | None, None, Result | None]:
+        """Drive the solver; give what is worth showing and return its result.
+
+        Raises
+        ------
+        RestorationError
+            For everything that a run can run into, and never with the failed
+            step's traceback, which would keep its arrays alive.
+        """
+        failure = ""
+        try:
+            assert self._solve is not None
+            self._records = self._solve(control=self.control)
+            for record in self._records:
+                if isinstance(record, Result):
+                    return record
+                if self._worth_showing(record):
+                    yield record
+        except Interrupted:
+            pass
+        except RestorationError as e:
+            failure = str(e)
+        except (RuntimeError, MemoryError) as e:
+            logger.debug("the solver failed", exc_info=True)
+            failure = _in_words(e)
+        if failure:
+            raise RestorationError(failure)
+        if not self.control.cancelled:
+            raise RestorationError("The run ended without a result; please report this.")
+        # A last yield, at which the worker sees that it was to quit and emits `aborted`.
+        yield None
+        return None
+
+    def _worth_showing(self, record: Plan | Step) -> bool:
+        now = time.monotonic()
+        if isinstance(record, Plan):
+            self.control.request_image()
+            return True
+        if record.image is not None:
+            self._last_image = self._last_record = now
+            self._slot.clear()
+            return True
+        if self._slot.is_set() and now - self._last_image >= self._image_interval:
+            self.control.request_image()
+        if (
+            record.note
+            or record.iteration == record.total
+            or now - self._last_record >= RECORD_INTERVAL
+        ):
+            self._last_record = now
+            return True
+        return False
+
+    def image_shown(self) -> None:
+        """Say that the last image was shown, so that another may come."""
+        self._slot.set()
+
+    def release(self) -> None:
+        """Let go of everything the run held; to be called when its thread has left it."""
+        records, self._records, self._solve = self._records, None, None
+        if isinstance(records, Generator):
+            records.close()
+        del records
+        cuda = getattr(sys.modules.get("torch"), "cuda", None)
+        if cuda is not None and cuda.is_initialized():
+            gc.collect()
+            cuda.empty_cache()
+
+
+class RestoreWorker(GeneratorWorker[Plan | Step | None, None, Result | None]):
+    """A generator worker whose verbs act inside a step, not only between two.
+
+    `quit` cancels (`aborted`, then `finished`), `stop` keeps the best image (`returned`,
+    then `finished`), `pause` and `resume` hold the step where it is. Whoever starts it calls
+    `job.release` when it has `finished`: a generator's own clean-up does not run at `quit`.
+    """
+
+    def __init__(self, func: Callable[..., Any], job: Job) -> None:
+        super().__init__(func, job)
+        self.job = job
+
+    @property
+    def control(self) -> Control:
+        """The flags that the solver looks at."""
+        return self.job.control
+
+    def quit(self) -> None:
+        """End the run without a result, even if it is paused."""
+        super().quit()  # first, so that the thread finds the request when it comes out
+        self.control.cancel()
+
+    def stop(self) -> None:
+        """End the run and return the best image so far."""
+        self.control.stop()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the run waits."""
+        return self.control.paused
+
+    def pause(self) -> None:
+        """Hold the run, in the middle of a step."""
+        if not self.control.paused:
+            self.control.pause()
+            self.paused.emit()
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        if self.control.paused:
+            self.control.resume()
+            self.resumed.emit()
+
+    def toggle_pause(self) -> None:
+        """Pause, or resume if paused."""
+        if self.is_paused:
+            self.resume()
+        else:
+            self.pause()
+
+
+class _Titled(partial[Any]):
+    """A function that napari's list of running tasks shows by a name that people can read."""
+
+    title = "Restore image"
+
+    def __repr__(self) -> str:
+        return self.title
+
+
+def _drive(job: Job) -> Generator[Plan | Step | None, None, Result | None]:
+    return (yield from job.records())
+
+
+def restore_worker(job: Job) -> RestoreWorker:
+    """Give a worker for the job, not yet started and registered with napari's window.
+
+    Errors are left to the caller's `errored` slot.
+    """
+    worker = create_worker(
+        _Titled(_drive), job, _worker_class=RestoreWorker, _ignore_errors=True, _start_thread=False
+    )
+    assert isinstance(worker, RestoreWorker)
+    return worker
+
+
+def _in_words(error: BaseException) -> str:
+    """What went wrong in a run, and what to do about it, in one sentence."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    words = f"{type(error).__name__} {text}".lower()
+    if isinstance(error, MemoryError) or "out of memory" in words or "outofmemory" in words:
+        return (
+            "The run needs more memory than there is; use the preset 'preview', "
+            "a region of the image, or the device 'cpu'."
+        )
+    return f"The run failed ({text}); try the device 'cpu' or another preset."
