@@ -1,0 +1,420 @@
+"""The command line: restore, compare, info, demo.
+
+Arguments in, files and one JSON object or a few lines out; what is computed is
+computed elsewhere. Neither napari nor Qt is imported (but for the demo's
+window), and torch only once there is something to compute.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import click
+
+from napari_dred.core.control import Control
+from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.parameters import Parameters
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from numpy.typing import NDArray
+
+    from napari_dred.core.records import Plan, Result
+    from napari_dred.samples import Sample
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+
+# The parameters that are options, in the order of the help text.
+_OPTIONS = (
+    "scale",
+    "blur_sigma",
+    "boundary",
+    "task",
+    "sigma",
+    "noise",
+    "method",
+    "preset",
+    "iterations",
+    "weights",
+    "device",
+    "threads",
+    "seed",
+    "output_dtype",
+)
+DEMO_FILE = "napari-dred-demo.png"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give its exit code.
+
+    0: done; 1: the run failed; 2: bad arguments or input; 130: interrupted.
+    Whatever went wrong is one line on stderr.
+    """
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what it also raises
+    try:
+        code = commands.main(arguments, prog_name="napari-dred", standalone_mode=False)
+    except (click.ClickException, InputError) as e:
+        text = e.format_message() if isinstance(e, click.ClickException) else str(e)
+        return _complain(text, WRONG)
+    except MemoryError as e:
+        return _complain(f"out of memory: {e}" if str(e) else "out of memory", FAILED)
+    except (RestorationError, OSError) as e:
+        return _complain(str(e), FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("interrupted, nothing was written", INTERRUPTED)
+    return code if isinstance(code, int) else DONE
+
+
+def _complain(text: str, code: int) -> int:
+    """Put one line on stderr, whatever a file's name or a library's message holds."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    click.echo(f"napari-dred: {' '.join(line.split())}", err=True)
+    return code
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each field of `Parameters` that the command line has."""
+    hints = get_type_hints(Parameters)
+    fields = {f.name: f for f in dataclasses.fields(Parameters)}
+    for name in reversed(_OPTIONS):
+        f = fields[name]
+        kind = next(k for k in (get_args(hints[name]) or (hints[name],)) if k is not type(None))
+        choices = f.metadata.get("choices")
+        command = click.option(
+            "--" + name.replace("_", "-"),
+            type=kind,
+            metavar="|".join(map(str, choices)) if choices else None,
+            # None: not given. `Parameters` has the default, and checks the value.
+            default=None,
+            help=f.metadata["help"] + ("" if f.default is None else f" [default: {f.default}]"),
+        )(command)
+    return command
+
+
+_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+_file = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="napari-dred")
+def commands() -> None:
+    """Restore one damaged image with no training data: deep image prior and a deep denoiser."""
+
+
+# restore
+
+
+@commands.command()
+@click.argument("input", type=_file)
+@click.option(
+    "-o", "--output", type=_file, required=True, help="TIFF or PNG file to write (.tif, .png)."
+)
+@click.option(
+    "--mask",
+    type=_file,
+    help="TIFF or PNG of INPUT's size. A pixel that is not zero in any colour channel is missing; "
+    "alpha is ignored.",
+)
+@click.option(
+    "--psf",
+    type=_file,
+    help="A measured blur kernel in place of --blur-sigma: gray TIFF or PNG, or a 2-D .npy array.",
+)
+@_parameter_options
+@click.option(
+    "--settings",
+    type=_file,
+    help="JSON file with any of the parameters; options that are given win over it.",
+)
+@click.option("--force", is_flag=True, help="Replace OUTPUT if it is there.")
+@_json_option
+def restore(
+    input: Path,
+    output: Path,
+    mask: Path | None,
+    psf: Path | None,
+    settings: Path | None,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Restore the image in the file INPUT (TIFF, PNG or JPEG).
+
+    What is wrong with it is what the options say, several at once allowed:
+    missing pixels (--mask), too low a resolution (--scale), blur (--blur-sigma
+    or --psf); noise always. Ctrl-C ends the run and saves the best image so
+    far; a second one ends it at once.
+    """
+    if psf is not None and options["blur_sigma"] is not None:
+        raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
+    parameters = _parameters(settings, options)
+    if psf is not None and parameters.blur_sigma:
+        raise InputError(
+            f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
+        )
+    _check_target(output, force, others=[p for p in (mask, psf, settings) if p is not None])
+
+    from napari_dred.io import check_output, read_mask, read_picture, read_psf, write_picture
+
+    check_output(output, "uint8" if parameters.output_dtype == "same" else parameters.output_dtype)
+    picture = read_picture(input)
+    samples = picture.samples
+    dtype = samples.dtype if parameters.output_dtype == "same" else parameters.output_dtype
+    check_output(
+        output,
+        dtype,
+        colour=samples.ndim == 3,
+        alpha=picture.alpha is not None,
+        premultiplied=picture.premultiplied,
+    )
+    missing = None if mask is None else read_mask(mask, samples.shape)
+    kernel = None if psf is None else read_psf(psf)
+    for note in picture.notes:
+        _say(note)
+    result, interrupted = _run(samples, missing, kernel, parameters)
+    write_picture(output, picture.restored(result.image, result.parameters.scale))
+
+    record = result.provenance()
+    record |= {"notes": [*picture.notes, *record["notes"]], "output": str(output)}
+    summary = (
+        f"{output}: {record['iterations']} iterations in {_duration(result.seconds)} "
+        f"on {record['device']}"
+    )
+    if interrupted:
+        _say(f"Interrupted; the best image so far is in {output}.")
+    click.echo(json.dumps(record) if as_json else summary)
+    return INTERRUPTED if interrupted else DONE
+
+
+def _parameters(settings: Path | None, options: dict[str, Any]) -> Parameters:
+    given = {name: value for name, value in options.items() if value is not None}
+    if settings is None:
+        return Parameters.from_dict(given)
+    try:
+        text = settings.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        reason = e.strerror if isinstance(e, OSError) else "this is not a text file"
+        raise InputError(f"{settings}: {reason}") from None
+    return Parameters.from_json(text).replace(**given)
+
+
+def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
+    """Refuse, before anything is computed, a place that cannot be written to."""
+    folder = output.resolve().parent
+    if output.is_dir():
+        raise InputError(f"{output}: this is a folder; give the name of a file")
+    if not folder.is_dir():
+        raise InputError(f"{output}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{output}: the folder {folder} cannot be written to")
+    if not output.exists():
+        return
+    for other in others:
+        if other.exists() and output.samefile(other):
+            raise InputError(f"{output}: this is also an input of the run; give another output")
+    if not force:
+        raise InputError(f"{output}: the file is there already; give --force to replace it")
+
+
+def _run(
+    image: NDArray[Any],
+    mask: NDArray[Any] | None,
+    psf: NDArray[Any] | None,
+    parameters: Parameters,
+) -> tuple[Result, bool]:
+    """Drive the solver with a progress bar; give its result, and whether Ctrl-C ended it."""
+    from tqdm import tqdm
+
+    from napari_dred.core.records import Plan, Result, Step
+    from napari_dred.core.restore import solve
+
+    control = Control()
+    with _ctrl_c_stops(control):
+        records = solve(image, mask, psf=psf, parameters=parameters, control=control)
+        plan = next(records)
+        assert isinstance(plan, Plan)
+        _announce(plan)
+        on_terminal = sys.stderr.isatty()
+        with tqdm(
+            total=plan.parameters.iterations,
+            file=sys.stderr,
+            unit="it",
+            mininterval=0.2 if on_terminal else 5,
+            dynamic_ncols=on_terminal,
+        ) as bar:
+            try:
+                for record in records:
+                    if isinstance(record, Result):
+                        return record, record.stop_reason == "stopped"
+                    if isinstance(record, Step):
+                        bar.update(record.iteration - bar.n)
+                        if record.note:
+                            bar.write(record.note, file=sys.stderr)
+            except RestorationError:
+                if not control.stopped:
+                    raise
+    raise KeyboardInterrupt  # stopped before there was an image
+
+
+def _announce(plan: Plan) -> None:
+    for note in plan.notes:
+        _say(note)
+    size = f"{plan.shape[1]}x{plan.shape[0]}"
+    _say(
+        f"{plan.task}, {size} pixels, {plan.parameters.iterations} iterations on {plan.device}: "
+        f"about {_duration(plan.seconds)} and {plan.memory / 2**30:.2g} GiB"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+
+
+@contextmanager
+def _ctrl_c_stops(control: Control) -> Iterator[None]:
+    """Ctrl-C stops the run, so that it gives its best image; a second one ends it at once."""
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        if control.stopped:
+            raise KeyboardInterrupt
+        control.stop()
+        # Not through a buffered stream: the signal may have come in the middle of a write to it.
+        os.write(2, b"\nStopping; Ctrl-C again to end at once.\n")
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# compare
+
+
+@commands.command()
+@click.argument("result", type=_file)
+@click.argument("reference", type=_file)
+@click.option(
+    "--data-range",
+    type=float,
+    help="Span of the sample values. Left out: that of REFERENCE's sample type, "
+    "1 for floating point in [0, 1].",
+)
+@_json_option
+def compare(result: Path, reference: Path, data_range: float | None, as_json: bool) -> None:
+    """Compare two images of the same size: PSNR, PSNR-Y, SSIM.
+
+    PSNR-Y is taken on the luma (ITU-R BT.601, 16-235) of the images rounded to
+    8 bits, gray samples as they are. Alpha is not compared.
+    """
+    from napari_dred import metrics
+    from napari_dred.io import read_picture
+
+    a, b = read_picture(result).samples, read_picture(reference).samples
+    figures = {
+        "psnr": metrics.psnr(a, b, data_range),
+        "psnr_y": metrics.psnr_y(a, b, data_range),
+        "ssim": metrics.ssim(a, b, data_range),
+    }
+    if as_json:
+        # JSON has no infinity: the PSNR of equal images is null.
+        row = {name: v if math.isfinite(v) else None for name, v in figures.items()}
+        row["data_range"] = metrics.default_data_range(b) if data_range is None else data_range
+        click.echo(json.dumps(row))
+    else:
+        click.echo(f"PSNR   {figures['psnr']:.2f} dB")
+        click.echo(f"PSNR-Y {figures['psnr_y']:.2f} dB")
+        click.echo(f"SSIM   {figures['ssim']:.4f}")
+
+
+# info
+
+
+@commands.command()
+@_json_option
+def info(as_json: bool) -> None:
+    """Show versions, devices, and the shipped weights with their hashes."""
+    from napari_dred.info import as_text, gather
+
+    gathered = gather()
+    click.echo(json.dumps(gathered) if as_json else as_text(gathered))
+
+
+# demo
+
+
+@commands.command()
+@click.option("--no-viewer", is_flag=True, help="Write the picture only, open no window.")
+def demo(no_viewer: bool) -> int:
+    """Restore a bundled damaged picture, and write before | after to napari-dred-demo.png here."""
+    from napari_dred.io import replace_file
+    from napari_dred.metrics import psnr
+    from napari_dred.samples import damaged_scan
+
+    sample = damaged_scan()
+    result, interrupted = _run(
+        sample.image, sample.mask, None, Parameters.from_dict(sample.parameters)
+    )
+    target = Path.cwd() / DEMO_FILE
+    replace_file(target, _before_after(sample, result.image))
+    before, after = (psnr(image, sample.clean) for image in (sample.image, result.image))
+    click.echo(f"PSNR before {before:.2f} dB, after {after:.2f} dB; see {DEMO_FILE}")
+    if interrupted:
+        return INTERRUPTED
+    if not no_viewer:
+        from napari_dred.viewer.demo import show, why_no_window
+
+        reason = why_no_window()
+        if reason is None:
+            show(sample, result.image)
+        else:
+            _say(f"No window: {reason}. The picture is in {DEMO_FILE}.")
+    return DONE
+
+
+def _before_after(sample: Sample, restored: NDArray[Any]) -> bytes:
+    """Both images side by side under their names, as a PNG file's content."""
+    from io import BytesIO
+
+    from PIL import Image, ImageDraw, ImageFont
+
+    zoom, gap, head = 2, 16, 44
+    height, width = (zoom * n for n in sample.image.shape[:2])
+    sheet = Image.new("RGB", (2 * width + 3 * gap, height + head + gap), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, (name, image) in enumerate((("before", sample.image), ("after", restored))):
+        left = gap + column * (width + gap)
+        enlarged = (
+            Image.fromarray(image).convert("RGB").resize((width, height), Image.Resampling.NEAREST)
+        )
+        sheet.paste(enlarged, (left, head))
+        draw.text(
+            (left + width // 2, head // 2), name, "black", ImageFont.load_default(24), anchor="mm"
+        )
+    buffer = BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
