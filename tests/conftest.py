@@ -1,9 +1,9 @@
 """For all tests: a fixed number of threads, no settings on disk, and windows only where they work.
 
 A test is a window test if it is marked `window` or asks for one of Qt's fixtures.
-A module with `pytestmark = pytest.mark.window` may import Qt at its top: where there
-is no window it is not imported.
 Where windows do not work, such tests are skipped with the reason; with CI set, that is an error.
+A module with `pytestmark = pytest.mark.window` is then not even imported, and none of
+tests/viewer where napari itself cannot be imported.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import entry_points
 
 import pytest
 from hypothesis import settings
@@ -27,13 +28,15 @@ settings.register_profile("napari-dred", deadline=None, derandomize=True, max_ex
 settings.load_profile("napari-dred")
 
 try:
+    import napari.layers  # noqa: F401 (needs the system's OpenGL library)
     import qtpy.QtWidgets
-except ImportError as e:
-    QT_ERROR = f"Qt cannot be imported: {e}"
+except (ImportError, OSError) as e:
+    NO_NAPARI = f"napari or Qt cannot be imported: {e}"
 else:
-    QT_ERROR = ""
+    NO_NAPARI = ""
     os.environ["PYTEST_QT_API"] = qtpy.API
-    pytest_plugins = ["pytestqt.plugin"]
+    # Their plugins end the whole run where the imports fail: blocked in pyproject.toml.
+    pytest_plugins = [entry_points(group="pytest11")[n].value for n in ("napari", "pytest-qt")]
 
 WINDOW_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 PROBE = """
@@ -52,8 +55,8 @@ def why_no_window() -> str:
 
     Tried in another process, as Qt ends the process where there is no display.
     """
-    if QT_ERROR:
-        return QT_ERROR
+    if NO_NAPARI:
+        return NO_NAPARI
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         return "there is no display and no Xvfb"
     done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60)
@@ -71,7 +74,9 @@ def reason_to_skip() -> str:
 
 
 def pytest_pycollect_makemodule(module_path, parent):
-    if "\npytestmark = pytest.mark.window" in module_path.read_text("utf-8"):
+    needs_napari = module_path.parent.name == "viewer"
+    needs_window = "\npytestmark = pytest.mark.window" in module_path.read_text("utf-8")
+    if needs_window or (needs_napari and NO_NAPARI):
         reason = reason_to_skip()
         if reason:
             return _NoWindow.from_parent(parent, path=module_path, reason=reason)
