@@ -63,7 +63,8 @@ def why_no_window() -> str:
     if done.returncode == 0:
         return ""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return f"no window can be opened: {lines[-1] if lines else f'exit status {done.returncode}'}"
+    said = [line for line in lines if line.startswith("qt.")][:1] or lines[-1:]
+    return f"no window can be opened: {''.join(said) or f'exit status {done.returncode}'}"
 
 
 def reason_to_skip() -> str:
