@@ -109,10 +109,13 @@ def _parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 _json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
-_file = click.Path(path_type=Path)
+_file = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="napari-dred")
 def commands() -> None:
     """Restore one damaged image with no training data: deep image prior and a deep denoiser."""
@@ -386,7 +389,7 @@ def demo(no_viewer: bool) -> int:
 
         reason = why_no_window()
         if reason is None:
-            show(sample, result.image)
+            show(result)
         else:
             _say(f"No window: {reason}. The picture is in {DEMO_FILE}.")
     return DONE

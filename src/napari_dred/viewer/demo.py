@@ -1,18 +1,16 @@
-"""The demo's window: a sample and its restoration as layers of a new napari viewer."""
+"""The demo's window: the damaged scan and its restoration as layers of a new viewer."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
-
-from napari_dred.samples import Sample
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+
+    from napari_dred.core.records import Result
 
 
 def why_no_window() -> str | None:
@@ -37,25 +35,33 @@ def why_no_window() -> str | None:
     return "no Qt binding is installed" if no_binding else "Qt cannot open a window here"
 
 
-def add_layers(viewer: ViewerModel, sample: Sample, restored: NDArray[Any]) -> None:
-    """Add the damaged image, its mask and the restored image.
+def add_layers(viewer: ViewerModel, result: Result) -> None:
+    """Add the damaged scan, its mask, and what the demo made of it.
 
     Parameters
     ----------
     viewer : napari viewer
-    sample : Sample
-    restored : (H, W) or (H, W, 3) array
+    result : Result
+        Of restoring the damaged scan.
     """
-    rgb = sample.image.ndim == 3
-    viewer.add_image(sample.image, name=sample.name, rgb=rgb)
-    if sample.mask is not None:
-        viewer.add_labels(sample.mask.astype("uint8"), name="mask", opacity=0.5)
-    viewer.add_image(restored, name=f"{sample.name}, restored", rgb=rgb)
+    from napari.layers import Layer
+
+    from napari_dred.viewer.layers import METADATA_KEY
+    from napari_dred.viewer.samples import damaged_scan
+
+    for data in damaged_scan():
+        viewer.add_layer(Layer.create(*data))
+    viewer.add_image(
+        result.image,
+        name=f"{viewer.layers[0].name} (restored)",
+        rgb=True,
+        metadata={METADATA_KEY: result.provenance()},
+    )
 
 
-def show(sample: Sample, restored: NDArray[Any]) -> None:
+def show(result: Result) -> None:
     """Open napari with the layers, and wait until it is closed."""
     import napari
 
-    add_layers(napari.Viewer(title="napari-dred demo"), sample, restored)
+    add_layers(napari.Viewer(title="napari-dred demo"), result)
     napari.run()
