@@ -104,9 +104,7 @@ def test_the_mask_is_cut_alike_and_the_counts_are_those_of_the_region():
     assert records[0].missing == 3 * 2  # the NaN lies under the mask
     assert records[0].shape == (9, 18)
     assert records[-1].plan == replace(records[0])
-    np.testing.assert_array_equal(
-        np.isnan(records[-1].image[:11]), np.isnan(image[:11])
-    )
+    np.testing.assert_array_equal(np.isnan(records[-1].image[:11]), np.isnan(image[:11]))
 
 
 def test_a_float_result_of_a_whole_number_image_keeps_the_rest():

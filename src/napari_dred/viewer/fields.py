@@ -96,12 +96,11 @@ class LayerChoice(ComboBox):
         self, layers: Callable[[], Sequence[Layer]], none_text: str = "", **kwargs: Any
     ) -> None:
         self._layers = layers
-        self._none_text = none_text
-        super().__init__(choices=self._named, **kwargs)
+        self.null_string = none_text
+        super().__init__(choices=self._named, nullable=bool(none_text), **kwargs)
 
-    def _named(self, _: Any) -> list[tuple[str, Layer | None]]:
-        none: list[tuple[str, Layer | None]] = [(self._none_text, None)] if self._none_text else []
-        return [*none, *((layer.name, layer) for layer in self._layers())]
+    def _named(self, _: Any) -> list[tuple[str, Layer]]:
+        return [(layer.name, layer) for layer in self._layers()]
 
     def reset_choices(self, *_: Any) -> None:
         """Take the layers that there are now, and stay on the chosen one if it is among them."""

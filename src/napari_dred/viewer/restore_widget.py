@@ -238,12 +238,12 @@ class RestoreWidget(Container[Any]):
         run.clock.tick(record)
         self.bar.native.setRange(0, record.total)
         self.bar.value = record.iteration
-        run.advance(record)
         if not run.worker.control.stopped and not run.worker.is_paused:
             self.status.value = run.clock.line(f"{record.note} " if record.note else "")
         if record.image is not None:
             self._show_preview(run, record.image)
             run.worker.job.image_shown()
+        run.advance(record)
 
     def _on_result(self, run: _Run, result: Result) -> None:
         if not self._listens(run):
@@ -280,11 +280,11 @@ class RestoreWidget(Container[Any]):
 
     def _on_finished(self, run: _Run) -> None:
         run.worker.job.release()
-        if self._listens(run):  # neither result nor error: ended from outside
+        if run is self._run:  # neither result nor error: ended from outside, by napari
             self._leave(run, "Cancelled.")
 
     def _listens(self, run: _Run) -> bool:
-        return run is self._run and _alive(self.native)
+        return run is self._run and not run.worker.abort_requested and _alive(self.native)
 
     # How it is done.
 
@@ -312,8 +312,6 @@ class RestoreWidget(Container[Any]):
         return None
 
     def _show_plan(self, run: _Run, plan: Plan) -> None:
-        total = plan.parameters.iterations or 0
-        run.begin(total)
         if plan.sigma_estimated:
             self._adapt_sigma(run.plane.image.dtype, plan.sigma)
             self.sigma.value = min(plan.sigma, self.sigma.max)
@@ -327,6 +325,7 @@ class RestoreWidget(Container[Any]):
         ]
         self.plan_line.value = "\n".join([" · ".join(facts), *plan.notes])
         self.status.value = "Running…"
+        run.begin(plan.parameters.iterations or 0)
 
     def _show_preview(self, run: _Run, image: np.ndarray[Any, Any]) -> None:
         data, state, kind = result_layer(
@@ -350,11 +349,12 @@ class RestoreWidget(Container[Any]):
         """Forget the run and be ready for the next one."""
         self._run = None
         run.end()
-        if run.preview is not None and run.preview in self._viewer.layers:
-            self._viewer.layers.remove(run.preview)
-        run.preview = None
-        if _alive(self.native):
-            self._idle(status)
+        preview, run.preview = run.preview, None
+        if not _alive(self.native):
+            return
+        if preview is not None and preview in self._viewer.layers:
+            self._viewer.layers.remove(preview)
+        self._idle(status)
 
     def _idle(self, status: str) -> None:
         for button in (self.pause_button, self.stop_button, self.cancel_button):
@@ -469,16 +469,23 @@ class _Run:
         self.preview: Layer | None = None
         self.clock = _Clock()
         self._activity: progress | None = None
+        self._over = False
 
     def begin(self, total: int) -> None:
         """Show the run in napari's activity dialog; in the main thread, like all of this."""
-        self._activity = progress(total=total, desc=f"Restoring {self.plane.name}")
+        activity = progress(total=total, desc=f"Restoring {self.plane.name}")
+        # Making it handles events, the end of this run perhaps among them.
+        if self._over:
+            activity.close()
+        else:
+            self._activity = activity
 
     def advance(self, step: Step) -> None:
         if self._activity is not None:
             self._activity.update(step.iteration - self._activity.n)
 
     def end(self) -> None:
+        self._over = True
         if self._activity is not None:
             self._activity.close()
             self._activity = None

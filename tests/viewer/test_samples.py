@@ -1,0 +1,35 @@
+"""The samples open as layers that fit together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_dred import Parameters
+from napari_dred.viewer import samples
+from napari_dred.viewer.layers import mask_statement, read_mask, read_plane
+
+NAMES = ("damaged_scan", "noisy_micrograph", "blurred", "low_resolution")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_opens_and_can_be_restored(name):
+    viewer = ViewerModel()
+    for layer in getattr(samples, name)():
+        viewer.add_layer(Layer.create(*layer))
+    image = viewer.layers[0]
+    assert read_plane(image, viewer).image.dtype == np.uint8
+    # What is known of the damage is what the parameters call it.
+    Parameters(**image.metadata[samples.SAMPLE_KEY])
+
+
+def test_the_damaged_scan_comes_with_its_mask():
+    viewer = ViewerModel()
+    for layer in samples.damaged_scan():
+        viewer.add_layer(Layer.create(*layer))
+    image, labels = viewer.layers
+    assert (image._type_string, labels._type_string) == ("image", "labels")
+    assert 0.01 < read_mask(labels, image, viewer).mean() < 0.3
+    assert "will be replaced" in mask_statement(read_mask(labels, image, viewer))
