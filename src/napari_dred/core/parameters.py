@@ -20,7 +20,7 @@ BOUNDARIES = ("reflect", "circular", "zero")
 PRESETS = ("default", "preview", "paper", "paper-code")
 METHODS = ("dred", "hqs")
 NOISES = ("gaussian",)
-OUTPUT_DTYPES = ("same", "uint8", "uint16", "float32")
+OUTPUT_DTYPES = ("same", "float32")
 
 
 def _option(
@@ -128,6 +128,10 @@ class Parameters:
         None,
         "'float32', 'bfloat16', or 'auto': bfloat16 where the processor has it.",
         choices=("auto", "float32", "bfloat16"),
+    )
+
+    weights: str | None = _option(
+        None, "File with FFDNet weights (.safetensors or .pth); the package's own if left out."
     )
 
     # Where, and what comes out.

@@ -2,14 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from skimage.transform import resize
 
-from napari_dred.core.control import Control
+import napari_dred
+from napari_dred.core.admm import admm
+from napari_dred.core.control import Control, Interrupted
+from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.devices import choose_device, describe, free_memory
+from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.estimate import estimate_memory, estimate_seconds
+from napari_dred.core.hqs import hqs
+from napari_dred.core.noise import estimate_sigma
+from napari_dred.core.operators import build_operator, gaussian_kernel
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.precision import use_bfloat16
+from napari_dred.core.presets import fill_in
+from napari_dred.core.problem import Problem, State
 from napari_dred.core.records import Plan, Result, Step
+from napari_dred.core.values import ValueRange
+
+MIN_SIDE = 8
+MAX_CHANNELS = 16
+SOLVERS = {"dred": admm, "hqs": hqs}
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What the user gave, checked: the part that needs no torch device."""
+
+    image: NDArray[Any]  # as given, (H, W) or (H, W, C)
+    planes: NDArray[Any]  # (C, H, W), missing samples 0
+    observed: NDArray[np.bool_]  # (C, H, W)
+    kernel: NDArray[np.float64] | None
+    values: ValueRange
+    plan: Plan
+
+
+def _check_image(image: ArrayLike) -> NDArray[Any]:
+    a = np.asarray(image)
+    if not (np.issubdtype(a.dtype, np.integer) or np.issubdtype(a.dtype, np.floating)):
+        hint = "; a mask goes in as mask=" if a.dtype == bool else ""
+        raise InputError(f"the image's samples are {a.dtype}, which is no real number{hint}")
+    if a.ndim not in (2, 3) or (a.ndim == 3 and not 1 <= a.shape[2] <= MAX_CHANNELS):
+        raise InputError(
+            f"the image has shape {a.shape}; it must be (height, width) or "
+            f"(height, width, channels) with at most {MAX_CHANNELS} channels"
+        )
+    if min(a.shape[:2]) < MIN_SIDE:
+        raise InputError(
+            f"the image is {a.shape[0]} x {a.shape[1]} pixels; "
+            f"at least {MIN_SIDE} x {MIN_SIDE} are needed"
+        )
+    return a
+
+
+def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if mask is None:
+        return np.zeros(shape, bool)
+    m = np.asarray(mask)
+    if m.shape != shape:
+        raise InputError(f"the mask has shape {m.shape}, the image {shape}; they must be alike")
+    if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
+        raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
+    return np.asarray(m != 0)
+
+
+def _find_task(p: Parameters, missing: bool, blurred: bool) -> str:
+    """Name the task that the options make, which must be the one that was named."""
+    there = {"sr": p.scale > 1, "deblur": blurred, "inpaint": missing}
+    found = [name for name, is_there in there.items() if is_there] or ["denoise"]
+    if p.task == "auto":
+        return found[0]
+    if p.task not in found:
+        needs = {
+            "sr": "a scale above 1",
+            "deblur": "a blur (blur_sigma or a PSF)",
+            "inpaint": "a mask (or samples that are not finite)",
+            "denoise": f"no other damage, but the options say {' + '.join(found)}",
+        }
+        raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
+    return p.task
+
+
+def _check(
+    image: ArrayLike, mask: ArrayLike | None, psf: ArrayLike | None, p: Parameters
+) -> _Input:
+    a = _check_image(image)
+    masked = _check_mask(mask, a.shape[:2])
+    planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
+    finite = np.isfinite(planes)
+    observed = finite & ~masked
+    if not finite.any():
+        raise InputError("no sample of the image is a finite number")
+    if not observed.any(axis=(1, 2)).all():
+        raise InputError("the mask leaves nothing observed: every pixel is marked as missing")
+    if psf is not None and p.blur_sigma:
+        raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
+    kernel = None
+    if psf is not None:
+        kernel = np.asarray(psf, np.float64)
+    elif p.blur_sigma:
+        kernel = np.asarray(gaussian_kernel(p.blur_sigma), np.float64)
+
+    missing = int((~observed).any(0).sum())
+    task = _find_task(p, missing > 0, kernel is not None)
+    if p.keep_observed and (p.scale > 1 or not missing):
+        why = f"scale is {p.scale}" if p.scale > 1 else "nothing is masked"
+        raise InputError(f"keep_observed is for inpainting, but {why}")
+
+    planes = np.where(observed, planes, np.zeros((), planes.dtype))
+    notes = []
+    broken = int((~finite).any(0).sum())
+    if broken:
+        notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
+    sigma = p.sigma
+    if sigma is None:
+        sigma = estimate_sigma(planes.astype(np.float64), observed)
+        sigma = _below_half_range(sigma, planes, observed)
+        notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
+    values = ValueRange.of(planes, observed, sigma)
+    p = fill_in(p, task, sigma / values.span * 255)
+    size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
+    device = choose_device(p.device)
+    if p.device == "auto" and device.type == "cpu":
+        notes.append("No GPU was found: running on the CPU.")
+    with _threads(p.threads):
+        seconds = estimate_seconds(len(planes), size, p, device)
+    plan_ = Plan(
+        task=task,
+        shape=(*size, *a.shape[2:]),
+        parameters=p,
+        sigma=sigma,
+        sigma_estimated=p.sigma is None,
+        missing=missing,
+        masked=int(masked.sum()),
+        device=describe(device),
+        memory=estimate_memory(len(planes), size, p),
+        seconds=seconds,
+        notes=tuple(notes),
+    )
+    return _Input(a, planes, observed, kernel, values, plan_)
+
+
+def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
+    """Limit an estimate (pure noise reaches it) to what a given level may be."""
+    if planes.dtype == np.uint8:
+        return min(sigma, 127.0)
+    samples = planes[observed]
+    return min(sigma, 0.5 * (float(samples.max()) - float(samples.min())))
 
 
 def plan(
@@ -19,7 +169,98 @@ def plan(
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     **overrides: Any,
-) -> Plan: ...
+) -> Plan:
+    """Say what `restore` would do with the same arguments, without doing it.
+
+    Raises
+    ------
+    InputError
+        As `restore`.
+    """
+    return _check(image, mask, psf, _parameters(parameters, overrides)).plan
+
+
+def _parameters(parameters: Parameters | None, overrides: dict[str, Any]) -> Parameters:
+    return (parameters or Parameters()).replace(**overrides)
+
+
+@contextmanager
+def _threads(n: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if n is not None:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        if n is not None:
+            torch.set_num_threads(before)
+
+
+def _problem(given: _Input, control: Control) -> Problem:
+    """The tensors and functions that a solver works with."""
+    p = given.plan.parameters
+    device = choose_device(p.device)
+    bfloat16 = use_bfloat16(p.precision or "auto", device)
+    unit = np.where(given.observed, given.values.to_unit(given.planes), np.float32(0))
+    filled = unit
+    if given.plan.missing:
+        filled = np.stack([_fill(c, o) for c, o in zip(unit, given.observed, strict=True)])
+    h, w = unit.shape[1:]
+    start = resize(filled, (len(unit), h * p.scale, w * p.scale), order=3, mode="edge")
+    observed = torch.from_numpy(given.observed.astype(np.float32))[None]
+    operator = build_operator(
+        (h, w),
+        observed=observed if given.plan.missing else None,
+        factor=p.scale,
+        kernel=given.kernel,
+        boundary=p.boundary,
+    )
+    return Problem(
+        y=torch.from_numpy(unit)[None].to(device),
+        start=torch.from_numpy(start.clip(0, 1).astype(np.float32))[None].to(device),
+        operator=operator.to(device),
+        sigma=given.plan.sigma / given.values.span,
+        denoiser=FFDNetDenoiser(
+            len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
+        ),
+        bfloat16=bfloat16,
+        check=control.check,
+    )
+
+
+def _fill(plane: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give each missing sample the value of the nearest observed one."""
+    nearest = ndimage.distance_transform_edt(~observed, return_distances=False, return_indices=True)
+    filled: NDArray[np.float32] = plane[tuple(nearest)]
+    return filled
+
+
+def _to_samples(x: torch.Tensor, given: _Input) -> NDArray[np.float64]:
+    """(1, C, H, W) on [0, 1] to (H, W) or (H, W, C) in sample values."""
+    planes = given.values.from_unit(x[0].float().cpu().numpy())
+    return np.moveaxis(planes, 0, -1) if given.image.ndim == 3 else planes[0]
+
+
+def _finish(x: torch.Tensor, given: _Input) -> NDArray[Any]:
+    p = given.plan.parameters
+    dtype = np.dtype(np.float32) if p.output_dtype == "float32" else given.image.dtype
+    image = given.values.restore_dtype(_to_samples(x, given), dtype)
+    if p.keep_observed:
+        observed = np.moveaxis(given.observed, 0, -1).reshape(given.image.shape)
+        image = np.where(observed, given.image.astype(dtype), image)
+    return image
+
+
+def _refuse_if_too_large(given: _Input) -> None:
+    p = given.plan.parameters
+    free, needed = free_memory(choose_device(p.device)), given.plan.memory
+    if needed > free:
+        h, w = given.plan.shape[:2]
+        raise RestorationError(
+            f"restoring {h} x {w} pixels with preset {p.preset!r} takes about "
+            f"{needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {given.plan.device}; "
+            "use preset 'preview', a smaller network (width), or a crop"
+        )
 
 
 def solve(
@@ -30,7 +271,97 @@ def solve(
     parameters: Parameters | None = None,
     control: Control | None = None,
     **overrides: Any,
-) -> Iterator[Plan | Step | Result]: ...
+) -> Generator[Plan | Step | Result, None, None]:
+    """Restore one image, step by step.
+
+    The arguments are those of `restore`. Everything that restores an image in
+    this package drives this generator.
+
+    Yields
+    ------
+    Plan
+        First, once.
+    Step
+        One an iteration (every tenth on a GPU, so that it is not held up).
+    Result
+        Last, once; left out if the run was cancelled.
+
+    Raises
+    ------
+    InputError
+        If the arguments cannot be used.
+    RestorationError
+        If the run fails: memory, numbers, or stopped before there was an image.
+    """
+    p = _parameters(parameters, overrides)
+    control = control or Control()
+    began = time.perf_counter()
+    try:
+        given = _check(image, mask, psf, p)
+        yield given.plan
+        _refuse_if_too_large(given)
+        yield from _run(given, control, began)
+    except (RuntimeError, MemoryError) as e:
+        raise _explain(e) from e
+
+
+def _run(given: _Input, control: Control, began: float) -> Generator[Step | Result, None, None]:
+    p = given.plan.parameters
+    assert p.iterations is not None and p.method is not None
+    total, steps, last = p.iterations, list[Step](), None
+    reason = "iterations"
+    states: Iterator[State] | None = None
+    while reason == "iterations":
+        # The number of threads is the process's: set only while a step is computed.
+        with _threads(p.threads):
+            try:
+                states = states or SOLVERS[p.method](_problem(given, control), p)
+                state = next(states, None)
+            except Interrupted:
+                if control.cancelled:
+                    return
+                reason = "stopped"
+                break
+        if state is None:
+            break
+        last = state
+        if (
+            state.x.device.type == "cpu"
+            or state.note
+            or state.iteration in (1, total)
+            or (state.iteration % 10 == 0)
+        ):
+            step = Step(
+                state.iteration, total, float(state.loss), float(state.residual), None, state.note
+            )
+            steps.append(step)
+            if control.take_image_request():
+                picture = _to_samples(state.x, given).astype(np.float32)
+                step = Step(step.iteration, total, step.loss, step.residual, picture, step.note)
+            yield step
+    if last is None:
+        raise RestorationError("stopped before the first iteration: there is no image yet")
+    yield Result(
+        image=_finish(last.x, given),
+        plan=given.plan,
+        steps=tuple(steps),
+        stop_reason=reason,
+        seconds=time.perf_counter() - began,
+        notes=(*given.plan.notes, *(s.note for s in steps if s.note)),
+        version=napari_dred.__version__,
+    )
+
+
+def _explain(error: RuntimeError | MemoryError) -> RestorationError:
+    """Say in words what torch or the system raised."""
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    if memory or "allocate memory" in text or "out of memory" in text.lower():
+        return RestorationError(
+            "the device ran out of memory; use preset 'preview', a smaller network (width), "
+            "a crop, or another device"
+        )
+    return RestorationError(f"the run failed: {text}")
 
 
 def restore(
@@ -41,4 +372,36 @@ def restore(
     parameters: Parameters | None = None,
     control: Control | None = None,
     **overrides: Any,
-) -> Result: ...
+) -> Result:
+    """Restore one image.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array of real numbers
+        Y. It is not modified. NaN and infinite samples count as missing.
+    mask : (H, W) array, optional
+        True or non-zero where a pixel is missing.
+    psf : (k, l) array, optional
+        Measured blur kernel, on the grid of the restored image; normalised to sum 1.
+    parameters : Parameters, optional
+    control : Control, optional
+        To pause, stop or cancel the run from another thread.
+    **overrides
+        Any field of `Parameters`, such as `scale=2` or `sigma=12`.
+
+    Returns
+    -------
+    Result
+        Its `image` has the dtype and range of the input, (H scale, W scale[, C]).
+
+    Raises
+    ------
+    InputError
+        (a ValueError) If shapes, values or parameters cannot be used.
+    RestorationError
+        If the run fails or is cancelled.
+    """
+    for record in solve(image, mask, psf=psf, parameters=parameters, control=control, **overrides):
+        if isinstance(record, Result):
+            return record
+    raise RestorationError("the run was cancelled")

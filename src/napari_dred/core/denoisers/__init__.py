@@ -1,0 +1,1 @@
+"""Denoisers f(X, sigma): trained beforehand, and frozen."""

@@ -1,0 +1,143 @@
+"""The paper's Algorithm 1: deep image prior and regularisation by denoising, by ADMM."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from napari_dred.core.errors import RestorationError
+from napari_dred.core.networks.skip import SkipNetwork, level_widths
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.precision import autocast
+from napari_dred.core.problem import Problem, State, denoiser_level, rms, watch
+
+KEEP_EVERY = 25  # iterations between two copies of the state that a failure goes back to
+MAX_FAILURES = 5
+
+
+@dataclass
+class _Variables:
+    """X, U, the last f(X), and the running mean of X - U. Replaced, never written into."""
+
+    x: Tensor
+    u: Tensor
+    f: Tensor
+    mean: Tensor
+    weight: float = 0.0  # of the values in `mean`, below 1 at the start
+
+    def averaged(self) -> Tensor:
+        return self.mean / self.weight
+
+
+def build_network(
+    channels: int, size: tuple[int, int], p: Parameters, device: torch.device
+) -> SkipNetwork:
+    """T_Theta with its input Z, as the (complete) parameters say."""
+    assert p.width is not None and p.depth is not None and p.uniform_width is not None
+    widths = level_widths(p.width, p.depth, uniform=p.uniform_width)
+    generator = torch.Generator().manual_seed(p.seed)
+    network = SkipNetwork(channels, size, widths, generator=generator)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def admm(problem: Problem, p: Parameters) -> Iterator[State]:
+    """Solve Eq. (7) by ADMM.
+
+    Each iteration takes Adam steps on Theta (Eq. 9, with means for the sums),
+    fixed-point steps on X (Eq. 12, clipped to [0, 1]) and one step on the
+    scaled multiplier U (Eq. 13). X and U see the T_Theta(Z) that the last Adam
+    step was computed from.
+
+    Parameters
+    ----------
+    problem : Problem
+    p : Parameters
+        Complete (no None among the preset's fields).
+
+    Yields
+    ------
+    State
+        Its image is X - U, or the running mean of X - U if `p.average` is not 0.
+
+    Raises
+    ------
+    RestorationError
+        If the loss keeps becoming infinite or not a number.
+    """
+    assert p.iterations is not None and p.theta_steps is not None and p.x_steps is not None
+    assert p.lam is not None and p.mu is not None and p.average is not None
+    assert p.learning_rate is not None and p.learning_rate_decay is not None
+    assert p.sigma_f is not None and p.sigma_f_end is not None and p.denoise_every is not None
+    assert p.jitter is not None
+    y, operator = problem.y, problem.operator
+    device = y.device
+    network = build_network(y.shape[1], operator.in_shape, p, device)
+    watch(network, problem.check)
+    z: Tensor = network.z
+    jitter = torch.Generator(device).manual_seed(p.seed)
+
+    start_from_y = p.initial_x == "observed" and y.shape == problem.start.shape
+    x = y.clone() if start_from_y else torch.zeros_like(problem.start)
+    zero = torch.zeros_like(x)
+    now = _Variables(x=x, u=zero, f=zero, mean=zero)
+    adam = _adam(network, p.learning_rate)
+    kept: tuple[dict[str, Any], _Variables] | None = None
+    failures, waiting_for = 0, 1 if device.type == "cpu" else 10
+
+    for k in range(1, p.iterations + 1):
+        rate = p.learning_rate * p.learning_rate_decay ** ((k - 1) // 1000) / 2**failures
+        for group in adam.param_groups:
+            group["lr"] = rate
+        for _ in range(p.theta_steps):
+            noise = torch.empty_like(z).normal_(0, p.jitter, generator=jitter) if p.jitter else 0
+            with autocast(device, problem.bfloat16):
+                t = network(z + noise)
+            # Eq. (9).
+            loss = torch.mean((operator.forward(t) - y) ** 2)
+            loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+        t = t.detach()
+
+        # Eq. (12).
+        x, f = now.x, now.f
+        level = denoiser_level(p.sigma_f, p.sigma_f_end, k / p.iterations, problem.sigma)
+        for step in range(p.x_steps):
+            if step or (k - 1) % p.denoise_every == 0:
+                f = problem.denoiser(x, level)
+            x = ((p.lam * f + p.mu * (t + now.u)) / (p.lam + p.mu)).clamp(0, 1)
+        u = now.u - x + t  # Eq. (13)
+        mean = now.mean * p.average + (x - u) * (1 - p.average)
+        weight = now.weight * p.average + (1 - p.average)
+        now = _Variables(x, u, f, mean, weight)
+
+        note = ""
+        if k % waiting_for == 0 and not bool(torch.isfinite(loss + mean.sum())):
+            failures += 1
+            if failures > MAX_FAILURES or kept is None:
+                raise RestorationError(
+                    f"the loss became {float(loss):g} at iteration {k}; "
+                    "try a smaller learning rate or precision float32"
+                )
+            network.load_state_dict(kept[0])
+            now = kept[1]
+            adam = _adam(network, p.learning_rate)
+            note = (
+                f"The loss was not finite at iteration {k}: "
+                "went back to the last good state, with half the learning rate."
+            )
+            loss, t = torch.zeros_like(loss), now.x
+        elif kept is None or k % KEEP_EVERY == 0:
+            kept = (copy.deepcopy(network.state_dict()), now)
+        yield State(k, now.averaged(), loss.detach(), rms(now.x - t), note)
+
+
+def _adam(network: SkipNetwork, rate: float) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), lr=rate)

@@ -1,0 +1,56 @@
+"""Devices: which there are, what they can do, how much memory they have left."""
+
+from __future__ import annotations
+
+import psutil
+import torch
+
+from napari_dred.core.errors import InputError
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; 'auto' takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    InputError
+        If a named device is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        n = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= n:
+            there = f"{n} CUDA device(s)" if n else "no CUDA device"
+            raise InputError(f"device is {name!r}, but there is {there} here; try 'auto' or 'cpu'")
+        return torch.device("cuda", device.index or 0)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("device is 'mps', but there is none here; try 'auto' or 'cpu'")
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """Name a device in words."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 itself, not by emulation."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        can = torch.cpu.get_capabilities()
+        return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("bf16"))
+    return False
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that a run may take on the device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)

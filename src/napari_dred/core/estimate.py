@@ -1,0 +1,100 @@
+"""Memory and time of a run, estimated before it starts."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from napari_dred.core.admm import build_network
+from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.networks.skip import level_widths
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.precision import autocast, use_bfloat16
+
+PROBE = 96  # side of the image that the speed is measured on
+
+# Peak memory, fitted to measured runs (benchmarks/memory.csv): bytes for each feature and pixel
+# of the network at each of its levels, for each feature of the denoiser, and for each channel of
+# the image; and what torch takes by itself.
+BYTES_NETWORK = 40.0
+BYTES_DENOISER = 12.0
+BYTES_CHANNEL = 120.0
+BYTES_TORCH = 300 * 2**20
+
+
+def estimate_memory(channels: int, size: tuple[int, int], p: Parameters) -> int:
+    """Peak memory in bytes for a result of (C, *size)."""
+    pixels = size[0] * size[1]
+    per_pixel = channels * BYTES_CHANNEL + (96 if channels == 3 else 64) / 4 * BYTES_DENOISER
+    if p.method == "dred":
+        assert p.width is not None and p.depth is not None and p.uniform_width is not None
+        widths = level_widths(p.width, p.depth, uniform=p.uniform_width)
+        # 32 channels of input, and about as much again for its noise and gradient.
+        features = 32 + sum(w / 4**level for level, w in enumerate(widths))
+        per_pixel += features * BYTES_NETWORK
+    return int(BYTES_TORCH + pixels * per_pixel)
+
+
+def estimate_seconds(
+    channels: int, size: tuple[int, int], p: Parameters, device: torch.device
+) -> float:
+    """Duration in seconds, from the speed on a small image and the number of pixels."""
+    assert p.iterations is not None
+    denoise, fit = _probe(
+        3 if channels == 3 else 1,
+        p.replace(seed=0, sigma=None, device="auto"),
+        device,
+        torch.get_num_threads(),
+    )
+    calls: float = p.iterations
+    per_iteration = 0.0
+    if p.method == "dred":
+        assert p.denoise_every is not None and p.theta_steps is not None
+        assert p.x_steps is not None
+        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1)
+        per_iteration = fit * p.theta_steps
+    if channels != 3:
+        denoise *= channels
+    ratio = max(1.0, size[0] * size[1] / PROBE**2)
+    return ratio * (calls * denoise + p.iterations * per_iteration)
+
+
+@functools.lru_cache(maxsize=16)
+def _probe(channels: int, p: Parameters, device: torch.device, threads: int) -> tuple[float, float]:
+    """Seconds of one denoiser call and of one Adam step on a PROBE x PROBE image."""
+    bfloat16 = use_bfloat16(p.precision or "auto", device)
+    denoiser = FFDNetDenoiser(
+        channels, path=p.weights, device=device, bfloat16=bfloat16, check=lambda: None
+    )
+    x = torch.full((1, channels, PROBE, PROBE), 0.5, device=device)
+
+    def denoise() -> Tensor:
+        return denoiser(x, 0.1)
+
+    if p.method != "dred":
+        return _seconds(denoise), 0.0
+    network = build_network(channels, (PROBE, PROBE), p, device)
+    adam = torch.optim.Adam(network.parameters())
+
+    def fit() -> Tensor:
+        with autocast(device, bfloat16):
+            t: Tensor = network(network.z)
+        loss = (t - x).square().mean()
+        loss.backward()
+        adam.step()
+        return loss
+
+    return _seconds(denoise), _seconds(fit)
+
+
+def _seconds(call: Callable[[], Tensor]) -> float:
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        float(call().detach().sum())  # waits for the device
+        times.append(time.perf_counter() - start)
+    return min(times)

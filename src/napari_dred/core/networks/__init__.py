@@ -1,0 +1,1 @@
+"""Networks T_Theta(Z): untrained, fitted to the one image (deep image prior)."""

@@ -1,0 +1,92 @@
+"""What a solver is given and what it yields: tensors on the [0, 1] scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from napari_dred.core.denoisers.base import Denoiser
+from napari_dred.core.operators import Operator
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Y = H X + n on the [0, 1] scale.
+
+    Attributes
+    ----------
+    y : (1, C, h, w) float32 tensor
+        Observation; 0 where it is missing.
+    start : (1, C, H, W) float32 tensor
+        A guess at X: Y with its holes filled from nearby, enlarged to the size of X.
+    operator : Operator
+        H.
+    sigma : float
+        Standard deviation of n.
+    denoiser : Denoiser
+        f.
+    bfloat16 : bool
+        Whether T_Theta is evaluated in bfloat16.
+    check : callable
+        To be called within each step; raises to leave the run.
+    """
+
+    y: Tensor
+    start: Tensor
+    operator: Operator
+    sigma: float
+    denoiser: Denoiser
+    bfloat16: bool
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """One iteration of a solver: scalars as tensors, so that nothing waits for a GPU.
+
+    Attributes
+    ----------
+    iteration : int
+        From 1.
+    x : (1, C, H, W) tensor
+        The image that would be the result now; never modified afterwards.
+    loss, residual : scalar tensors
+        See `Step`.
+    note : str
+    """
+
+    iteration: int
+    x: Tensor
+    loss: Tensor
+    residual: Tensor
+    note: str = ""
+
+
+def rms(x: Tensor) -> Tensor:
+    """Root mean square."""
+    return x.square().mean().sqrt()
+
+
+def watch(module: nn.Module, check: Callable[[], None]) -> None:
+    """Call `check` before each layer of a network, on the way forward and on the way back."""
+
+    def on_forward(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        check()
+        if output.requires_grad:
+            output.register_hook(on_backward)
+
+    def on_backward(_gradient: Tensor) -> None:
+        check()
+
+    for m in module.modules():
+        if isinstance(m, (nn.Conv2d, nn.BatchNorm2d)):
+            m.register_forward_hook(on_forward)
+
+
+def denoiser_level(start: float, end: float, progress: float, sigma: float) -> float:
+    """Level for f at a progress of 0 to 1; `start` and `end` on 0-255, 0 meaning sigma itself."""
+    first, last = (v / 255 if v else sigma for v in (start, end))
+    # Trained levels begin near 0; below a quarter of a gray level there is nothing to remove.
+    return max(first + (last - first) * progress, 0.25 / 255)
