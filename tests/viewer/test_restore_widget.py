@@ -420,6 +420,29 @@ def test_the_line_under_the_mask_follows_the_brush_and_the_slider(qtbot, make_pa
     assert panel.mask_line.value == ""
 
 
+def test_the_line_under_the_mask_follows_the_visible_part(qtbot, make_panel):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(np.zeros((200, 200)))
+    viewer.add_labels(np.ones((200, 200), int))
+    viewer.canvas.size = (100, 100)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (99.5, 99.5), 1
+    panel.region.value = VISIBLE
+    assert panel.mask_line.value.startswith("10,000 pixels (100.0 %)")
+    viewer.scene.camera.zoom = 10
+    qtbot.waitUntil(lambda: panel.mask_line.value.startswith("100 pixels (100.0 %)"))
+
+
+def test_no_mask_can_be_chosen_by_hand(make_panel, picture):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(picture)
+    viewer.add_labels(np.ones((40, 48), int))
+    assert panel.mask_line.value
+    panel.mask.native.setCurrentIndex(panel.mask.native.findText("none"))
+    assert panel.mask.value is None
+    assert panel.mask_line.value == ""
+    assert not panel.keep_observed.enabled
+
+
 def test_a_new_mask_of_the_right_size_is_chosen_by_itself(make_panel, picture):
     viewer = ViewerModel()
     viewer.add_image(picture)

@@ -23,7 +23,7 @@ from napari.utils import progress
 from napari.utils.notifications import notification_manager, show_error, show_warning
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
@@ -89,7 +89,7 @@ class RestoreWidget(Container[Any]):
         self.estimate_sigma = CheckBox(
             text="estimate", value=True, tooltip="Estimate the noise level from the image."
         )
-        self.sigma = number("sigma", "")
+        self.sigma = number("sigma", "Noise σ")
         self.sigma.enabled = False
         noise: Container[Any] = Container(
             widgets=[self.sigma, self.estimate_sigma],
@@ -138,9 +138,11 @@ class RestoreWidget(Container[Any]):
         what: list[Any] = [self.image, self.mask, self.mask_line, self.keep_observed]
         wrong: list[Any] = [self.scale, self.blur_sigma, noise]
         how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
-        form: Container[Any] = Container(widgets=what + wrong + how, labels=True)
-        form.margins = (0, 0, 0, 0)
-        self.extend([form, self.restore_button, buttons, self.bar, self.status, self.plan_line])
+        self._form: Container[Any] = Container(widgets=what + wrong + how, labels=True)
+        self._form.margins = (0, 0, 0, 0)
+        self.extend(
+            [self._form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
+        )
         for widget in (self.image, self.mask, self.shapes):
             # A layer's long name must not make the panel wide.
             widget.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -150,6 +152,7 @@ class RestoreWidget(Container[Any]):
         self._refresh_later.setSingleShot(True)
         self._refresh_later.setInterval(100)
         self._refresh_later.timeout.connect(self._refresh)
+        self._refresh_later.timeout.connect(self._align)
         self._connect()
         active = self._viewer.layers.selection.active
         if active in self.image.choices:
@@ -188,6 +191,7 @@ class RestoreWidget(Container[Any]):
         if self._run is not None:
             show_warning("A restoration is under way; stop or cancel it first.")
             return
+        self._refresh()
         try:
             run = self._prepared()
         except InputError as e:
@@ -202,6 +206,7 @@ class RestoreWidget(Container[Any]):
         self.plan_line.value = ""
         self.status.value = "Starting…"
         self.bar.native.setRange(0, 0)
+        self.bar.native.setTextVisible(True)
         for button in (self.pause_button, self.stop_button, self.cancel_button):
             button.enabled = True
         worker.start()
@@ -361,6 +366,7 @@ class RestoreWidget(Container[Any]):
             button.enabled = False
         self.pause_button.text = "Pause"
         self.bar.native.setRange(0, 1)
+        self.bar.native.setTextVisible(False)
         self.bar.value = 0
         self.status.value = status
 
@@ -382,9 +388,9 @@ class RestoreWidget(Container[Any]):
             widget.changed.connect(self._refresh)
         self.estimate_sigma.changed.connect(self._refresh)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
-        self._viewer.dims.events.point.connect(self._later)
-        self._viewer.dims.events.order.connect(self._later)
-        self._viewer.dims.events.ndisplay.connect(self._later)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        for event in (dims.point, dims.order, dims.ndisplay, camera.center, camera.zoom):
+            event.connect(self._later)
         self.native_parent_changed.connect(self._on_parent_changed)
 
     def _on_parent_changed(self, parent: Any = None) -> None:
@@ -392,6 +398,16 @@ class RestoreWidget(Container[Any]):
         if self.native.parent() is None:
             self._on_cancel()
             self._watch(None)
+        else:
+            self._later()  # in napari's style the labels have another width
+
+    def _align(self) -> None:
+        """Give the labels of the form one width."""
+        names = {widget.label for widget in self._form}
+        labels = [x for x in self._form.native.findChildren(QLabel) if x.text() in names]
+        width = max(label.sizeHint().width() for label in labels)
+        for label in labels:
+            label.setMinimumWidth(width)
 
     def _on_inserted(self, event: Any) -> None:
         # A mask that is made while the panel is open is for the image in it.
