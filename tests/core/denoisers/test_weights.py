@@ -1,0 +1,113 @@
+"""Weights: the shipped ones, and files that a user names."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from skimage import data
+
+from napari_dred.core.denoisers import weights
+from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.denoisers.ffdnet import FFDNet
+from napari_dred.core.errors import InputError, RestorationError
+
+CPU = torch.device("cpu")
+
+
+def _denoiser(channels: int, path: str | None = None) -> FFDNetDenoiser:
+    return FFDNetDenoiser(channels, path=path, device=CPU, bfloat16=False, check=lambda: None)
+
+
+def test_shipped_weights_are_the_ones_that_were_listed() -> None:
+    names = weights.shipped()
+    assert set(names) == {"ffdnet-gray", "ffdnet-color"}
+    for path, digest in names.values():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights.FOLDER, folder)
+    monkeypatch.setattr(weights, "FOLDER", folder)
+    path = folder / "ffdnet-gray.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(bytes(raw))
+    with pytest.raises(RestorationError, match="not the file that was shipped"):
+        weights.load_shipped("ffdnet-gray")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("sigma", [15, 50])
+def test_shipped_denoiser_removes_most_of_the_noise(channels: int, sigma: int) -> None:
+    clean = data.astronaut()[100:228, 150:278, :3].astype(np.float32) / 255
+    clean = np.concatenate([clean, clean[..., :1]], -1)[..., :channels]
+    x = torch.from_numpy(clean.transpose(2, 0, 1).copy())[None]
+    y = x + torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) * sigma / 255
+    error = float((_denoiser(channels)(y, sigma / 255) - x).square().mean())
+    assert error < 0.25 * (sigma / 255) ** 2
+
+
+def test_shipped_denoisers_are_homogeneous() -> None:
+    x = torch.rand(1, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    f = _denoiser(3)
+    torch.testing.assert_close(f(3 * x, 0.3), 3 * f(x, 0.1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_published_layout_is_read(tmp_path: Path, suffix: str) -> None:
+    net = FFDNet(1)
+    path = tmp_path / f"net{suffix}"
+    state = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        save_file(state, path)
+    x = torch.rand(1, 1, 11, 14)
+    got = _denoiser(1, str(path))(x, 0.1)
+    torch.testing.assert_close(got, net(x, torch.full((1, 1, 1, 1), 0.1)).detach())
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("code ran",))
+
+
+@pytest.mark.parametrize("content", ["empty", "noise", "pickle", "shapes", "names", "nan", "other"])
+def test_other_files_are_refused_in_words(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.pth"
+    state = FFDNet(1, 8, 3).state_dict()
+    if content == "empty":
+        path.write_bytes(b"")
+    elif content == "noise":
+        path.write_bytes(b"no weights at all")
+    elif content == "pickle":
+        torch.save({"model": _Evil()}, path)
+    elif content == "shapes":
+        torch.save(state | {"model.2.weight": torch.zeros(9, 8, 3, 3)}, path)
+    elif content == "names":
+        torch.save({"body." + k: v for k, v in state.items()}, path)
+    elif content == "nan":
+        torch.save(state | {"model.2.bias": torch.full((8,), float("nan"))}, path)
+    else:
+        torch.save([1, 2, 3], path)
+    with pytest.raises(InputError, match=r"bad\.pth"):
+        weights.load(path)
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_missing_file_and_wrong_channels_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the weights"):
+        weights.load(tmp_path / "none.pth")
+    path = tmp_path / "colour.pth"
+    torch.save(FFDNet(3, 8, 3).state_dict(), path)
+    with pytest.raises(InputError, match="are for 3 channels, the image has 1"):
+        _denoiser(1, str(path))
