@@ -396,7 +396,8 @@ def test_a_second_ctrl_c_ends_the_run_at_once(folder: Path, start) -> None:
 
 
 def test_ctrl_c_in_a_real_run(folder: Path, start) -> None:
-    child = start("-m", "napari_dred.cli", "restore", *IN, "--iterations", "100000", "--width", "8")
+    Path("s.json").write_text('{"iterations": 100000, "width": 8}')
+    child = start("-m", "napari_dred.cli", "restore", *IN, "--settings", "s.json")
     wait_for(child, r"[1-9]\d*/100000")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
