@@ -8,7 +8,7 @@ from torch import Tensor
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.operators.base import Operator
-from napari_dred.core.operators.blur import Blur, gaussian_kernel
+from napari_dred.core.operators.blur import Blur, gaussian_kernel, normalised_kernel
 from napari_dred.core.operators.compose import Compose
 from napari_dred.core.operators.downsample import Downsample
 from napari_dred.core.operators.pointwise import Identity, Mask
@@ -22,6 +22,7 @@ __all__ = [
     "Operator",
     "build_operator",
     "gaussian_kernel",
+    "normalised_kernel",
 ]
 
 

@@ -51,7 +51,7 @@ class Blur(Operator):
             raise InputError(f"boundary is {boundary!r}; allowed are {', '.join(BOUNDARIES)}")
         self.in_shape = self.out_shape = in_shape
         self.boundary = boundary
-        self.kernel = _normalised(kernel)
+        self.kernel = normalised_kernel(kernel)
         # H = crop · (circular convolution on a larger grid) · extension: its adjoint is exact.
         sizes = self.kernel.shape
         if boundary == "circular":
@@ -154,7 +154,18 @@ def _fold(wide: Tensor, dim: int, before: Tensor, after: Tensor, length: int) ->
     return x.index_add_(dim, after, wide.narrow(dim, first + length, len(after)))
 
 
-def _normalised(kernel: ArrayLike) -> NDArray[np.float64]:
+def normalised_kernel(kernel: ArrayLike) -> NDArray[np.float64]:
+    """Divide a blur kernel by its sum.
+
+    Parameters
+    ----------
+    kernel : 2-D array
+
+    Raises
+    ------
+    InputError
+        If it is not 2-D, not finite, negative anywhere or 0 everywhere.
+    """
     try:
         k: NDArray[np.float64] = np.array(kernel, dtype=np.float64)
     except (TypeError, ValueError):
