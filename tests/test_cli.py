@@ -30,6 +30,8 @@ from napari_dred.viewer import demo as window
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(60, 180, (24, 32, 3), dtype=np.uint8)
 GRAY = RGB[..., 0].copy()
+GIVEN = {"in.tif", "in.png", "small.json"}
+SMALL = "small.json"  # settings of a quick run
 
 
 def fake_solve(
@@ -66,6 +68,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     tifffile.imwrite("in.tif", GRAY, resolution=(100, 100), resolutionunit="INCH", metadata=None)
     Image.fromarray(RGB).save("in.png", dpi=(100, 100))
+    Path(SMALL).write_text('{"iterations": 2, "width": 8, "depth": 2}')
     return tmp_path
 
 
@@ -90,7 +93,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) 
 def test_restore_writes_the_result(quick, folder, capsys) -> None:
     assert cli.main(["restore", "in.tif", "-o", "out.tif", "--seed", "3"]) == 0
     np.testing.assert_array_equal(tifffile.imread("out.tif"), GRAY + 1)
-    assert names(folder) == {"in.tif", "in.png", "out.tif"}
+    assert names(folder) == {*GIVEN, "out.tif"}
     assert quick[0]["parameters"] == Parameters(seed=3)
     out, err = capsys.readouterr()
     assert out == "out.tif: 2 iterations in 0.2 s on cpu\n"
@@ -392,12 +395,12 @@ def test_a_second_ctrl_c_ends_the_run_at_once(folder: Path, start) -> None:
     assert child.returncode == 130, err
     assert out == b""
     assert b"Traceback" not in err
-    assert names(folder) == {"in.tif", "in.png"}
+    assert names(folder) == GIVEN
 
 
 def test_ctrl_c_in_a_real_run(folder: Path, start) -> None:
-    Path("s.json").write_text('{"iterations": 100000, "width": 8}')
-    child = start("-m", "napari_dred.cli", "restore", *IN, "--settings", "s.json")
+    many = ["--settings", SMALL, "--iterations", "100000"]
+    child = start("-m", "napari_dred.cli", "restore", *IN, *many)
     wait_for(child, r"[1-9]\d*/100000")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=30)
@@ -444,7 +447,7 @@ def test_real_runs_of_every_kind(folder: Path, options: list[str]) -> None:
     np.save("psf.npy", np.outer([1, 2, 1], [1, 2, 1]))
     Image.fromarray(GRAY > 170).save("mask.png")
     for method in ("dred", "hqs"):
-        fast = ["--iterations", "2", "--method", method, "--force"]
+        fast = ["--settings", SMALL, "--method", method, "--force"]
         assert cli.main(["restore", "in.png", "-o", "o.tif", *options, *fast]) == 0
         result = tifffile.imread("o.tif")
         factor = 2 if "--scale" in options else 1
@@ -453,7 +456,7 @@ def test_real_runs_of_every_kind(folder: Path, options: list[str]) -> None:
 
 
 def test_the_same_seed_gives_the_same_file(folder: Path) -> None:
-    fast = ["--iterations", "2", "--seed", "5"]
+    fast = ["--settings", SMALL, "--seed", "5"]
     for name in ("a.tif", "b.tif"):
         assert cli.main(["restore", "in.png", "-o", name, *fast]) == 0
     assert Path("a.tif").read_bytes() == Path("b.tif").read_bytes()

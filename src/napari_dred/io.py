@@ -138,9 +138,11 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     """
     path = Path(path)
     with _reading(path):
-        kind = _kind(path)
-        return _read_tiff(path) if kind == "TIFF" else _read_with_pillow(path, ("PNG", "JPEG"))
-    raise AssertionError  # `_reading` swallows nothing
+        if _kind(path) == "TIFF":
+            picture = _read_tiff(path)
+        else:
+            picture = _read_with_pillow(path, ("PNG", "JPEG"))
+    return picture
 
 
 def read_mask(path: str | os.PathLike[str], shape: tuple[int, ...]) -> NDArray[np.bool_]:
