@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,6 @@ class _Variables:
     u: Tensor
     f: Tensor
     mean: Tensor
-    weight: float = 0.0  # of the values in `mean`, below 1 at the start
-
-    def averaged(self) -> Tensor:
-        return self.mean / self.weight
 
 
 def build_network(
@@ -95,14 +91,15 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
         for group in adam.param_groups:
             group["lr"] = rate
         for _ in range(p.theta_steps):
-            noise = torch.empty_like(z).normal_(0, p.jitter, generator=jitter) if p.jitter else 0
+            zj = _jittered(z, p.jitter, jitter, problem.check)
             with autocast(device, problem.bfloat16):
-                t = network(z + noise)
+                t = network(zj)
             # Eq. (9).
             loss = torch.mean((operator.forward(t) - y) ** 2)
             loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
             adam.zero_grad(set_to_none=True)
             loss.backward()
+            problem.check()
             adam.step()
         t = t.detach()
 
@@ -114,12 +111,12 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
                 f = problem.denoiser(x, level)
             x = ((p.lam * f + p.mu * (t + now.u)) / (p.lam + p.mu)).clamp(0, 1)
         u = now.u - x + t  # Eq. (13)
-        mean = now.mean * p.average + (x - u) * (1 - p.average)
-        weight = now.weight * p.average + (1 - p.average)
-        now = _Variables(x, u, f, mean, weight)
+        # The mean forgets faster at the start, where the image still changes much.
+        decay = min(p.average, (k - 1) / (k + 9))
+        now = _Variables(x, u, f, mean=now.mean.lerp(x - u, 1 - decay))
 
         note = ""
-        if k % waiting_for == 0 and not bool(torch.isfinite(loss + mean.sum())):
+        if k % waiting_for == 0 and not bool(torch.isfinite(loss + now.mean.sum())):
             failures += 1
             if failures > MAX_FAILURES or kept is None:
                 raise RestorationError(
@@ -136,7 +133,21 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             loss, t = torch.zeros_like(loss), now.x
         elif kept is None or k % KEEP_EVERY == 0:
             kept = (copy.deepcopy(network.state_dict()), now)
-        yield State(k, now.averaged(), loss.detach(), rms(now.x - t), note)
+        yield State(k, now.mean, loss.detach(), rms(now.x - t), note)
+
+
+def _jittered(
+    z: Tensor, std: float, generator: torch.Generator, check: Callable[[], None]
+) -> Tensor:
+    """Z with Gaussian noise added, drawn a few rows at a time: on a large image it takes seconds."""
+    if std == 0:
+        return z
+    _, channels, h, w = z.shape
+    noise = torch.empty(h, w, channels, device=z.device)
+    for rows in noise.split(128):
+        check()
+        rows.normal_(0, std, generator=generator)
+    return z + noise.permute(2, 0, 1)
 
 
 def _adam(network: SkipNetwork, rate: float) -> torch.optim.Adam:

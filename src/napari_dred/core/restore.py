@@ -23,7 +23,7 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.hqs import hqs
 from napari_dred.core.noise import estimate_sigma
-from napari_dred.core.operators import build_operator, gaussian_kernel
+from napari_dred.core.operators import build_operator, gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import use_bfloat16
 from napari_dred.core.presets import fill_in
@@ -110,7 +110,7 @@ def _check(
         raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
     kernel = None
     if psf is not None:
-        kernel = np.asarray(psf, np.float64)
+        kernel = normalised_kernel(psf)
     elif p.blur_sigma:
         kernel = np.asarray(gaussian_kernel(p.blur_sigma), np.float64)
 
@@ -214,11 +214,12 @@ def _problem(given: _Input, control: Control) -> Problem:
         factor=p.scale,
         kernel=given.kernel,
         boundary=p.boundary,
-    )
+    ).to(device)
+    operator.check = control.check
     return Problem(
         y=torch.from_numpy(unit)[None].to(device),
         start=torch.from_numpy(start.clip(0, 1).astype(np.float32))[None].to(device),
-        operator=operator.to(device),
+        operator=operator,
         sigma=given.plan.sigma / given.values.span,
         denoiser=FFDNetDenoiser(
             len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check

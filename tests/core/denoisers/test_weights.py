@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from skimage import data
 
-from napari_dred.core.denoisers import weights
+from napari_dred.core.denoisers import base, weights
 from napari_dred.core.denoisers.base import FFDNetDenoiser
 from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.errors import InputError, RestorationError
@@ -111,3 +111,17 @@ def test_missing_file_and_wrong_channels_are_named(tmp_path: Path) -> None:
     torch.save(FFDNet(3, 8, 3).state_dict(), path)
     with pytest.raises(InputError, match="are for 3 channels, the image has 1"):
         _denoiser(1, str(path))
+
+
+@pytest.mark.parametrize("size", [(70, 131), (64, 64), (33, 200)])
+@pytest.mark.parametrize("mapped", [False, True])
+def test_tiles_leave_no_seam(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], mapped: bool
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(1, 1, *size, generator=generator)
+    sigma = torch.rand(1, 1, *size, generator=generator) * 0.2 if mapped else 0.1
+    f = _denoiser(1)
+    whole = f(x, sigma)
+    monkeypatch.setattr(base, "TILE", 32)
+    torch.testing.assert_close(f(x, sigma), whole, rtol=1e-5, atol=1e-5)

@@ -13,6 +13,9 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.precision import autocast
 
 
+TILE = 1024  # side of the tiles of a large image; even
+
+
 class Denoiser(Protocol):
     """f(X, sigma)."""
 
@@ -77,6 +80,25 @@ class FFDNetDenoiser:
         if self.network.channels == 1 and c > 1:
             # One at a time, so that the memory does not grow with the channels.
             return torch.cat([self(x[:, k : k + 1], sigma) for k in range(c)], 1)
+        h, w = x.shape[-2:]
+        out = torch.empty_like(x)
+        for top in range(0, h, TILE):
+            for left in range(0, w, TILE):
+                self._tile(x, sigma, out, top, left)
+        return out
+
+    def _tile(self, x: Tensor, sigma: Tensor, out: Tensor, top: int, left: int) -> None:
+        """Denoise one tile with all that its pixels depend on, so that no seam can appear.
+
+        Bounds the memory, and the time until the next look at `check`.
+        """
+        h, w = x.shape[-2:]
+        halo = 2 * self.network.depth  # 3 x 3 at half size; even, to keep the sub-images' phase
+        y0, x0 = max(0, top - halo), max(0, left - halo)
+        y1, x1 = min(h, top + TILE + halo), min(w, left + TILE + halo)
+        if sigma.shape[-2:] != (1, 1):
+            sigma = sigma[..., y0:y1, x0:x1]
         with autocast(self._device, self._bfloat16):
-            out: Tensor = self.network(x, sigma)
-        return out.float()
+            tile = self.network(x[..., y0:y1, x0:x1], sigma).float()
+        bottom, right = min(h, top + TILE), min(w, left + TILE)
+        out[..., top:bottom, left:right] = tile[..., top - y0 : bottom - y0, left - x0 : right - x0]

@@ -36,12 +36,15 @@ class Operator(ABC):
         equations is this fraction of their right-hand side, in every plane.
     max_iterations : int
         The most iterations that `prox` makes.
+    check : callable
+        Called in each iteration of `prox`; may raise to leave it.
     """
 
     in_shape: tuple[int, int]
     out_shape: tuple[int, int]
     tolerance: float = 1e-6
     max_iterations: int = 200
+    check: Callable[[], None] = staticmethod(lambda: None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Degrade: H x.
@@ -132,8 +135,13 @@ class Operator(ABC):
         # stays exactly as it is.
         right = self._adjoint(y - self._forward(v))
         scale = _norm(self._adjoint(y)) + rho * _norm(v)
+
+        def matrix(d: Tensor) -> Tensor:
+            self.check()
+            return self._adjoint(self._forward(d)) + rho * d
+
         change = conjugate_gradients(
-            lambda d: self._adjoint(self._forward(d)) + rho * d,
+            matrix,
             right,
             start=start - v,
             precondition=self._preconditioner(rho),

@@ -1,0 +1,336 @@
+"""One plane from array to array: what `plan`, `solve` and `restore` promise."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage import data
+
+from napari_dred import Control, InputError, Parameters, Plan, RestorationError, Result, Step
+from napari_dred import plan, restore, solve
+from napari_dred.core import restore as module
+from napari_dred.core.admm import admm
+from napari_dred.core.problem import Problem, State
+
+TINY: dict[str, Any] = {"iterations": 3, "width": 8, "depth": 2, "sigma": 10}
+QUICK: dict[str, Any] = {"preset": "preview", "iterations": 4}
+
+
+def _image(dtype: type = np.uint8, channels: int | None = None) -> NDArray[Any]:
+    a = data.astronaut()[100:132, 150:190]
+    a = a[..., 0] if channels is None else np.concatenate([a, a], -1)[..., :channels]
+    return a.astype(dtype)
+
+
+def _mse(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.mean((a.astype(float) - b) ** 2))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("method", [TINY, QUICK])
+def test_result_has_the_inputs_shape_and_dtype(
+    dtype: type, channels: int | None, method: dict[str, Any]
+) -> None:
+    image = _image(dtype, channels)
+    before = image.copy()
+    result = restore(image, **method)
+    assert result.image.shape == image.shape
+    assert result.image.dtype == image.dtype
+    np.testing.assert_array_equal(image, before)
+    as_float = restore(image, output_dtype="float32", **method)
+    assert as_float.image.dtype == np.float32
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+def test_super_resolution_has_the_larger_shape(scale: int) -> None:
+    image = _image(channels=3)
+    result = restore(image, scale=scale, **TINY)
+    assert result.image.shape == (32 * scale, 40 * scale, 3)
+    assert result.plan.shape == result.image.shape
+    assert result.plan.task == "sr"
+
+
+@settings(max_examples=8)
+@given(h=st.integers(8, 41), w=st.integers(8, 41))
+def test_any_size(h: int, w: int) -> None:
+    image = data.camera()[:h, :w]
+    assert restore(image, iterations=1, width=8, sigma=5).image.shape == (h, w)
+
+
+def test_records_are_a_plan_then_steps_then_a_result() -> None:
+    plan_, *steps, result = list(solve(_image(), **TINY))
+    assert isinstance(plan_, Plan) and isinstance(result, Result)
+    assert all(isinstance(s, Step) for s in steps)
+    assert [s.iteration for s in steps] == [1, 2, 3]
+    assert result.steps == tuple(steps)
+    assert result.stop_reason == "iterations"
+    assert plan_ == result.plan
+
+
+def test_plan_is_the_plan_of_the_run() -> None:
+    mask = np.zeros((32, 40), bool)
+    mask[4:6] = True
+    before = plan(_image(), mask)
+    first = next(solve(_image(), mask))
+    assert isinstance(first, Plan)
+    assert (before.task, before.sigma, before.missing) == ("inpaint", first.sigma, 80)
+    assert before.sigma_estimated and any("estimated" in n for n in before.notes)
+    assert before.memory > 0 and before.seconds > 0
+
+
+def _runs(seed: int) -> NDArray[Any]:
+    return restore(_image(channels=3), seed=seed, threads=1, **TINY).image
+
+
+def test_same_seed_same_bits_and_the_global_generator_is_left_alone() -> None:
+    state = torch.random.get_rng_state()
+    first = _runs(1)
+    torch.rand(7)
+    np.testing.assert_array_equal(first, _runs(1))
+    assert not np.array_equal(first, _runs(2))
+    torch.random.set_rng_state(state)
+    _runs(1)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    for record in solve(_image(), threads=1, **TINY):
+        assert torch.get_num_threads() == before, record
+
+
+@pytest.mark.parametrize("method", [TINY | {"iterations": 60}, QUICK])
+def test_noise_gets_less_and_holes_are_filled(method: dict[str, Any]) -> None:
+    clean = data.astronaut()[0:96, 160:256]
+    rng = np.random.default_rng(0)
+    noisy = np.clip(clean + rng.normal(0, 20, clean.shape), 0, 255).astype(np.uint8)
+    mask = rng.random(clean.shape[:2]) < 0.1
+    damaged = np.where(mask[..., None], 0, noisy).astype(np.uint8)
+    options = {"width": 32, "depth": 3, "learning_rate": 0.01} if "width" in method else {}
+    result = restore(damaged, mask, **(method | {"sigma": 20} | options))
+    assert _mse(result.image, clean) < 0.5 * _mse(noisy, clean)
+    assert _mse(result.image[mask], clean[mask]) < _mse(noisy[mask], clean[mask])
+
+
+def test_blur_is_undone() -> None:
+    clean = data.camera()[100:180, 200:290].astype(np.float64)
+    blurred = ndimage.gaussian_filter(clean, 1.5, mode="reflect")
+    result = restore(blurred, blur_sigma=1.5, sigma=0.5, preset="preview")
+    assert _mse(result.image, clean) < 0.6 * _mse(blurred, clean)
+    assert result.plan.task == "deblur"
+
+
+def test_kept_pixels_are_kept_bit_for_bit() -> None:
+    image, mask = _image(np.float32, 3), np.zeros((32, 40), bool)
+    mask[8:12, 5:30] = True
+    image[20, 20, 1] = np.nan
+    result = restore(image, mask, keep_observed=True, **TINY)
+    kept = ~mask[..., None] & np.isfinite(image)
+    np.testing.assert_array_equal(result.image[kept], image[kept])
+    assert np.isfinite(result.image).all()
+
+
+def test_samples_that_are_not_finite_are_missing_and_said() -> None:
+    image = _image(np.float32)
+    image[3, 4], image[5, 6] = np.nan, np.inf
+    result = restore(image, **TINY)
+    assert np.isfinite(result.image).all()
+    assert result.plan.missing == 2 and result.plan.task == "inpaint"
+    assert any(n.startswith("2 pixel(s) are NaN or infinite") for n in result.notes)
+
+
+@pytest.mark.parametrize("preset", ["preview", "default"])
+def test_a_bright_bead_keeps_its_peak(preset: str) -> None:
+    yy, xx = np.mgrid[:64, :64]
+    bead = np.exp(-((yy - 30) ** 2 + (xx - 35) ** 2) / (2 * 2.0**2))
+    clean = 200 * (1 + 49 * bead)
+    noisy = clean + np.random.default_rng(0).normal(0, 20, clean.shape)
+    image = np.clip(noisy.round(), 0, 65535).astype(np.uint16)
+    options = {"iterations": 120} if preset == "default" else {}
+    result = restore(image, preset=preset, sigma=20, **options)
+    assert result.image.max() == pytest.approx(clean.max(), rel=0.05)
+    assert np.median(result.image) == pytest.approx(200, rel=0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_result_follows_the_scale_of_the_samples(dtype: type) -> None:
+    image = _image(np.float64)
+    one = restore(image.astype(dtype), sigma=10, preset="preview", output_dtype="float32")
+    seven = restore((7 * image).astype(dtype), sigma=70, preset="preview", output_dtype="float32")
+    np.testing.assert_allclose(seven.image, 7 * one.image, rtol=0.02, atol=1)
+
+
+def test_image_comes_when_asked_for() -> None:
+    control = Control()
+    steps = []
+    for record in solve(_image(np.uint16), control=control, **TINY):
+        if isinstance(record, Step):
+            steps.append(record)
+            if record.iteration == 1:
+                control.request_image()
+    images = [s.image for s in steps]
+    assert images[0] is None and images[2] is None
+    assert images[1] is not None and images[1].shape == (32, 40)
+    assert images[1].dtype == np.float32
+    assert 0 < images[1].mean() < 255
+
+
+def test_stop_keeps_the_image_so_far() -> None:
+    control = Control()
+    for record in solve(_image(), control=control, **(TINY | {"iterations": 1000})):
+        if isinstance(record, Step) and record.iteration == 2:
+            control.stop()
+    assert isinstance(record, Result)
+    assert record.stop_reason == "stopped"
+    assert record.provenance()["iterations"] == 2
+    assert record.image.shape == (32, 40)
+
+
+def test_stop_before_the_first_step_says_that_there_is_no_image() -> None:
+    control = Control()
+    control.stop()
+    with pytest.raises(RestorationError, match="no image yet"):
+        restore(_image(), control=control, **TINY)
+
+
+def test_cancel_gives_no_result() -> None:
+    control = Control()
+    records = []
+    for record in solve(_image(), control=control, **(TINY | {"iterations": 1000})):
+        records.append(record)
+        if isinstance(record, Step):
+            control.cancel()
+    assert len(records) == 2
+    with pytest.raises(RestorationError, match="cancelled"):
+        restore(_image(), control=control, **TINY)
+
+
+def test_pause_waits_inside_a_step_and_resume_goes_on() -> None:
+    control = Control()
+    control.pause()
+    done: list[Result] = []
+    thread = threading.Thread(
+        target=lambda: done.append(restore(_image(), control=control, **TINY))
+    )
+    thread.start()
+    time.sleep(0.5)
+    assert thread.is_alive() and not done
+    control.resume()
+    thread.join(30)
+    assert len(done) == 1
+
+
+def test_non_finite_loss_goes_back_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil = {40, 41}
+
+    def broken(problem: Problem, p: Parameters) -> Iterator[State]:
+        calls = 0
+        original = problem.denoiser
+
+        def denoise(x: torch.Tensor, sigma: float | torch.Tensor) -> torch.Tensor:
+            nonlocal calls
+            calls += 1
+            f = original(x, sigma)
+            return f * float("nan") if calls in spoil else f
+
+        object.__setattr__(problem, "denoiser", denoise)
+        yield from admm(problem, p)
+
+    monkeypatch.setitem(module.SOLVERS, "dred", broken)
+    result = restore(_image(), denoise_every=1, **(TINY | {"iterations": 60}))
+    assert sum("not finite" in n for n in result.notes) == 2
+    assert np.isfinite(result.image).all()
+    assert all(np.isfinite(s.loss) for s in result.steps)
+    spoil = set(range(1000))
+    with pytest.raises(RestorationError, match="became"):
+        restore(_image(), denoise_every=1, **(TINY | {"iterations": 60}))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), "ran out of memory; use preset 'preview'"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "ran out of memory"),
+        (MemoryError(), "ran out of memory"),
+        (RuntimeError("odd"), "the run failed: odd"),
+    ],
+)
+def test_failures_are_restoration_errors(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def failing(problem: Problem, p: Parameters) -> Iterator[State]:
+        raise error
+        yield
+
+    monkeypatch.setitem(module.SOLVERS, "dred", failing)
+    with pytest.raises(RestorationError, match=words):
+        restore(_image(), **TINY)
+
+
+def test_too_large_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "free_memory", lambda device: 2**20)
+    with pytest.raises(RestorationError, match=r"takes about .* use preset 'preview'"):
+        restore(_image(), **TINY)
+
+
+ODD = np.zeros((32, 40), bool)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "words"),
+    [
+        (np.zeros((4, 4, 4, 3)), {}, r"shape \(4, 4, 4, 3\)"),
+        (np.zeros((20, 30, 40)), {}, "at most 16 channels"),
+        (np.zeros((1, 1)), {}, "1 x 1 pixels; at least 8 x 8"),
+        (np.zeros((0, 9)), {}, "0 x 9"),
+        (np.zeros((9, 9), bool), {}, "bool"),
+        (np.zeros((9, 9), complex), {}, "complex128"),
+        (np.full((9, 9), np.nan), {}, "finite"),
+        (_image(), {"mask": np.ones((32, 40))}, "nothing observed"),
+        (_image(), {"mask": np.ones((32, 41))}, r"\(32, 41\)"),
+        (_image(), {"mask": np.full((32, 40), "x")}, "mask's samples"),
+        (_image(), {"sigma": 200}, "more than half the range"),
+        (_image(np.float32) / 255, {"sigma": 25}, "same sample values"),
+        (_image(), {"sigma": -1}, "sigma is -1"),
+        (_image(), {"iterations": 0}, "iterations is 0"),
+        (_image(), {"scale": 5}, "scale is 5"),
+        (_image(), {"task": "inpaint"}, "needs a mask"),
+        (_image(), {"task": "sr"}, "needs a scale above 1"),
+        (_image(), {"task": "deblur"}, "needs a blur"),
+        (_image(), {"task": "denoise", "scale": 2}, "the options say sr"),
+        (_image(), {"device": "cuda:99"}, "cuda:99"),
+        (_image(), {"psf": np.ones((3, 3)), "blur_sigma": 1}, "one of them"),
+        (_image(), {"psf": np.ones(3)}, "psf|kernel|PSF"),
+        (_image(), {"psf": np.zeros((3, 3))}, "psf|kernel|PSF"),
+        (_image(), {"psf": np.full((3, 3), np.nan)}, "psf|kernel|PSF"),
+        (_image(), {"keep_observed": True}, "nothing is masked"),
+        (_image(), {"keep_observed": True, "scale": 2, "mask": ODD}, "scale is 2"),
+        (_image(), {"colour": 1}, "'colour' is not a parameter"),
+    ],
+)
+def test_what_cannot_be_used_is_an_input_error(
+    image: NDArray[Any], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        restore(image, **options)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_provenance_is_json() -> None:
+    import json
+
+    result = restore(_image(), **TINY)
+    told = json.loads(json.dumps(result.provenance()))
+    assert Parameters.from_dict(told["parameters"]) == result.parameters
+    assert told["iterations"] == 3 and told["device"] == "cpu"
