@@ -40,9 +40,15 @@ _CODE_TASK: dict[str, dict[str, Any]] = {
     "sr": {"lam": 0.1, "mu": 0.2},
     "deblur": {"lam": 0.02, "mu": 0.04, "learning_rate": 0.004, "learning_rate_decay": 0.9},
 }
+# Chosen on inpainting with noise of 25/255 (images apart from every test set): without jitter
+# and with a larger rate, the narrow network is at its best after some 400 iterations.
 _DEFAULT: dict[str, Any] = {
-    "iterations": 600,
+    "iterations": 400,
+    "learning_rate": 0.003,
+    "jitter": 0.0,
     "denoise_every": 5,
+    "sigma_f": 0.0,
+    "sigma_f_end": 0.0,
     "average": 0.98,
     "uniform_width": False,
     "precision": "auto",

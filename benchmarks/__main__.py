@@ -1,0 +1,46 @@
+"""`python -m benchmarks NAME`: what can be measured; results go to `benchmarks/results`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmarks import denoisers, memory, quality
+from benchmarks.cases import SUITES
+
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(help=__doc__)
+def main() -> None: ...
+
+
+@main.command("denoisers", help=denoisers.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of set12, bsd68, cbsd68.")
+@click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
+def _denoisers(data: Path, weights: tuple[Path, ...]) -> None:
+    denoisers.run(data, list(weights))
+
+
+@main.command("quality", help=quality.__doc__)
+@click.option("--suite", type=click.Choice(list(SUITES)), multiple=True, default=list(SUITES))
+@click.option("--data", type=_folder, required=True, help="Folder of set5, set14, ...")
+@click.option("--preset", default="default")
+@click.option("--every", default=1, help="Take every N-th image.")
+@click.option("--crop", type=int, help="Take the central part of that size.")
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _quality(
+    suite: tuple[str, ...], data: Path, preset: str, every: int, crop: int | None, only: str
+) -> None:
+    quality.run(list(suite), data, preset=preset, every=every, crop=crop, only=only)
+
+
+@main.command("memory", help=memory.__doc__)
+def _memory() -> None:
+    memory.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Peak memory of a run beside the estimate that is shown before it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from benchmarks.results import Table
+
+# In a process of its own, whose peak is then the run's.
+_RUN = """
+import json, resource, sys
+import numpy as np
+from napari_dred import Plan, solve
+size, channels, options = json.loads(sys.argv[1])
+image = np.random.default_rng(0).integers(0, 256, (size, size, channels)).astype(np.uint8)
+for record in solve(image, sigma=20, **options):
+    if isinstance(record, Plan):
+        plan = record
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps([plan.memory, peak]))
+"""
+CASES = [
+    (preset, precision, channels, size)
+    for preset in ("preview", "default", "paper")
+    for precision in ("float32", "bfloat16")
+    for channels in (1, 3)
+    for size in (256, 512, 1024)
+    if not (preset == "paper" and (size > 512 or precision == "bfloat16"))
+]
+
+
+def run() -> None:
+    """Measure every case."""
+    key = ["preset", "precision", "channels", "size"]
+    table = Table("memory", key, ["estimate_mib", "peak_mib"])
+    for preset, precision, channels, size in CASES:
+        if table.has(preset, precision, channels, size):
+            continue
+        options = {"preset": preset, "precision": precision, "iterations": 2}
+        argument = json.dumps([size, channels, options])
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN, argument], check=True, stdout=subprocess.PIPE
+        )
+        estimate, peak = (round(v / 2**20) for v in json.loads(done.stdout))
+        table.add(
+            preset=preset,
+            precision=precision,
+            channels=channels,
+            size=size,
+            estimate_mib=estimate,
+            peak_mib=peak,
+        )
