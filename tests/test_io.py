@@ -459,23 +459,23 @@ def test_sixteen_bit_colour_is_never_cut_down_to_eight(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "flags", "message"),
+    ("name", "dtype", "picture", "message"),
     [
-        ("a.jpg", "u1", {}, r"\.tif, \.tiff or \.png"),
-        ("a", "u1", {}, r"\.tif, \.tiff or \.png"),
-        ("a.ome.tif", "i8", {}, "OME-TIFF cannot hold int64"),
-        ("a.png", "f4", {}, "PNG cannot hold float32"),
-        ("a.png", "i4", {}, "PNG cannot hold int32"),
-        ("a.png", "u2", {"colour": True}, "colour; write a TIFF"),
-        ("a.png", "u2", {"alpha": True}, "transparency; write a TIFF"),
-        ("a.png", "u1", {"alpha": True, "premultiplied": True}, "write a TIFF"),
+        ("a.jpg", "u1", None, r"\.tif, \.tiff or \.png"),
+        ("a", "u1", None, r"\.tif, \.tiff or \.png"),
+        ("a.ome.tif", "i8", None, "OME-TIFF cannot hold int64"),
+        ("a.png", "f4", None, "PNG cannot hold float32"),
+        ("a.png", "i4", None, "PNG cannot hold int32"),
+        ("a.png", "u2", Picture(RGB), "colour; write a TIFF"),
+        ("a.png", "u2", Picture(GRAY, GRAY), "transparency; write a TIFF"),
+        ("a.png", "u1", Picture(GRAY, GRAY, premultiplied=True), "write a TIFF"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused(
-    tmp_path: Path, name: str, dtype: str, flags: dict[str, bool], message: str
+    tmp_path: Path, name: str, dtype: str, picture: Picture | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        check_output(tmp_path / name, dtype, **flags)
+        check_output(tmp_path / name, dtype, picture)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(

@@ -180,13 +180,7 @@ def restore(
     picture = read_picture(input)
     samples = picture.samples
     dtype = samples.dtype if parameters.output_dtype == "same" else parameters.output_dtype
-    check_output(
-        output,
-        dtype,
-        colour=samples.ndim == 3,
-        alpha=picture.alpha is not None,
-        premultiplied=picture.premultiplied,
-    )
+    check_output(output, dtype, picture)
     missing = None if mask is None else read_mask(mask, samples.shape)
     kernel = None if psf is None else read_psf(psf)
     for note in picture.notes:

@@ -1,0 +1,178 @@
+"""The writers: a picture as TIFF or PNG, whole or not at all, and what each can hold."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+from PIL import Image
+from tifffile import imwrite
+
+from napari_dred.core.errors import InputError
+from napari_dred.io.picture import Picture
+from napari_dred.io.resolution import Resolution
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+PNG_SUFFIX = ".png"
+
+
+def check_output(
+    path: str | os.PathLike[str],
+    dtype: DTypeLike,
+    picture: Picture | None = None,
+) -> None:
+    """Refuse what `write_picture` could not write, before anything is computed.
+
+    Parameters
+    ----------
+    path : path-like
+    dtype : dtype-like
+        Of the samples that will be written.
+    picture : Picture, optional
+        What will be written, but for the samples' dtype; gray and opaque if left out.
+
+    Raises
+    ------
+    InputError
+        For a suffix, or samples, that cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (*TIFF_SUFFIXES, PNG_SUFFIX):
+        raise InputError(f"{path}: the output's name must end in .tif, .tiff or .png")
+    dtype = np.dtype(dtype)
+    if suffix in TIFF_SUFFIXES:
+        if _is_ome(path) and (dtype == np.float16 or dtype in (np.int64, np.uint64)):
+            raise InputError(f"{path}: OME-TIFF cannot hold {dtype} samples; write a plain .tif")
+        return
+    if dtype not in (np.uint8, np.uint16):
+        raise InputError(
+            f"{path}: PNG cannot hold {dtype} samples; write a TIFF (.tif), "
+            "or choose another output dtype"
+        )
+    if picture is None:
+        return
+    colour = picture.samples.ndim == 3
+    if dtype == np.uint16 and (colour or picture.alpha is not None):
+        what = "colour" if colour else "transparency"
+        raise InputError(
+            f"{path}: PNG with 16 bits is written for gray only, without alpha, "
+            f"and this image has {what}; write a TIFF (.tif)"
+        )
+    if picture.premultiplied:
+        raise InputError(
+            f"{path}: PNG cannot hold samples multiplied by their alpha; write a TIFF (.tif)"
+        )
+
+
+def write_picture(path: str | os.PathLike[str], picture: Picture) -> None:
+    """Write a TIFF or PNG file, whole or not at all; a file of that name is replaced.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in .tif, .tiff or .png.
+    picture : Picture
+
+    Raises
+    ------
+    InputError
+        If the kind of file cannot hold these samples.
+    OSError
+        If it cannot be written.
+    """
+    path = Path(path).resolve()  # a link stays a link, what it points to is replaced
+    check_output(path, picture.samples.dtype, picture)
+    is_png = path.suffix.lower() == PNG_SUFFIX
+    replace_file(path, _png_bytes(picture) if is_png else _tiff_bytes(picture, _is_ome(path)))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file by way of a temporary one beside it, so that it is whole or not there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    part = path.with_name(f".{secrets.token_hex(6)}.part")
+    try:
+        with part.open("xb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        part.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def _png_bytes(picture: Picture) -> bytes:
+    data = np.ascontiguousarray(picture.samples)
+    if picture.alpha is not None:
+        data = np.dstack([data, picture.alpha])
+    options: dict[str, Any] = {"icc_profile": picture.icc_profile}
+    density = picture.resolution and picture.resolution.per_centimetre()
+    if density and max(density) * 100 < 2**32:  # pixels a metre, in 32 bits
+        options["dpi"] = tuple(2.54 * d for d in density)
+    buffer = BytesIO()
+    Image.fromarray(data).save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def _tiff_bytes(picture: Picture, ome: bool) -> bytes:
+    data, alpha, resolution = picture.samples, picture.alpha, picture.resolution
+    colour = data.ndim == 3
+    options: dict[str, Any] = {"metadata": None}
+    if alpha is not None:
+        data = np.dstack([data, alpha])
+        options["extrasamples"] = ["assocalpha" if picture.premultiplied else "unassalpha"]
+    if resolution:
+        # What tells lengths other than inch and cm, ImageJ reads; the rest is put in cm.
+        if resolution.unit in ("inch", "cm", "none"):
+            unit = resolution.unit
+        elif alpha is None and (
+            data.dtype == np.uint8 or (not colour and data.dtype in (np.uint16, np.float32))
+        ):
+            options |= {"imagej": True, "metadata": {"unit": resolution.unit}}
+            unit = "none"
+        else:
+            density = resolution.per_centimetre()
+            if density:
+                resolution = Resolution(*density, "cm")
+            unit = "cm" if density else "none"
+        if all(2**-32 < n < 2**32 for n in (resolution.x, resolution.y)):  # a TIFF rational
+            options["resolution"] = (resolution.x, resolution.y)
+            options["resolutionunit"] = {"inch": "INCH", "cm": "CENTIMETER"}.get(unit, "NONE")
+    if ome:
+        options |= {"ome": True, "imagej": False, "metadata": _ome_metadata(picture, data.ndim)}
+    buffer = BytesIO()
+    imwrite(
+        buffer,
+        data,
+        photometric="rgb" if colour else "minisblack",
+        planarconfig="contig" if data.ndim == 3 else None,
+        iccprofile=picture.icc_profile,
+        **options,
+    )
+    return buffer.getvalue()
+
+
+def _ome_metadata(picture: Picture, ndim: int) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": "YXS"[:ndim]}
+    density = picture.resolution and picture.resolution.per_centimetre()
+    if density:
+        for axis, d in zip("XY", density, strict=True):
+            metadata[f"PhysicalSize{axis}"] = 1e4 / d
+            metadata[f"PhysicalSize{axis}Unit"] = "\N{MICRO SIGN}m"
+    return metadata
+
+
+def _is_ome(path: Path) -> bool:
+    return path.name.lower().endswith((".ome.tif", ".ome.tiff"))
