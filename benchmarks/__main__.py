@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import denoisers, memory, quality
+from benchmarks import denoisers, memory, quality, tables
 from benchmarks.cases import SUITES
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -40,6 +40,11 @@ def _quality(
 @main.command("memory", help=memory.__doc__)
 def _memory() -> None:
     memory.run()
+
+
+@main.command("tables", help=tables.__doc__)
+def _tables() -> None:
+    tables.run()
 
 
 if __name__ == "__main__":
