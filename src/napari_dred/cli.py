@@ -24,6 +24,7 @@ import click
 from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
+from napari_dred.text import duration
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dred.core.records import Plan, Result
-    from napari_dred.samples import Sample
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -191,7 +191,7 @@ def restore(
     record = result.provenance()
     record |= {"notes": [*picture.notes, *record["notes"]], "output": str(output)}
     summary = (
-        f"{output}: {record['iterations']} iterations in {_duration(result.seconds)} "
+        f"{output}: {record['iterations']} iterations in {duration(result.seconds)} "
         f"on {record['device']}"
     )
     if interrupted:
@@ -276,15 +276,8 @@ def _announce(plan: Plan) -> None:
     size = f"{plan.shape[1]}x{plan.shape[0]}"
     _say(
         f"{plan.task}, {size} pixels, {plan.parameters.iterations} iterations on {plan.device}: "
-        f"about {_duration(plan.seconds)} and {plan.memory / 2**30:.2g} GiB"
+        f"about {duration(plan.seconds)} and {plan.memory / 2**30:.2g} GiB"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes / 60:.1f} h"
 
 
 @contextmanager
@@ -364,6 +357,7 @@ def info(as_json: bool) -> None:
 @click.option("--no-viewer", is_flag=True, help="Write the picture only, open no window.")
 def demo(no_viewer: bool) -> int:
     """Restore a bundled damaged picture, and write before | after to napari-dred-demo.png here."""
+    from napari_dred.before_after import before_after
     from napari_dred.io import replace_file
     from napari_dred.metrics import psnr
     from napari_dred.samples import damaged_scan
@@ -373,7 +367,7 @@ def demo(no_viewer: bool) -> int:
         sample.image, sample.mask, None, Parameters.from_dict(sample.parameters)
     )
     target = Path.cwd() / DEMO_FILE
-    replace_file(target, _before_after(sample, result.image))
+    replace_file(target, before_after(sample.image, result.image))
     before, after = (psnr(image, sample.clean) for image in (sample.image, result.image))
     click.echo(f"PSNR before {before:.2f} dB, after {after:.2f} dB; see {DEMO_FILE}")
     if interrupted:
@@ -387,30 +381,6 @@ def demo(no_viewer: bool) -> int:
         else:
             _say(f"No window: {reason}. The picture is in {DEMO_FILE}.")
     return DONE
-
-
-def _before_after(sample: Sample, restored: NDArray[Any]) -> bytes:
-    """Both images side by side under their names, as a PNG file's content."""
-    from io import BytesIO
-
-    from PIL import Image, ImageDraw, ImageFont
-
-    zoom, gap, head = 2, 16, 44
-    height, width = (zoom * n for n in sample.image.shape[:2])
-    sheet = Image.new("RGB", (2 * width + 3 * gap, height + head + gap), "white")
-    draw = ImageDraw.Draw(sheet)
-    for column, (name, image) in enumerate((("before", sample.image), ("after", restored))):
-        left = gap + column * (width + gap)
-        enlarged = (
-            Image.fromarray(image).convert("RGB").resize((width, height), Image.Resampling.NEAREST)
-        )
-        sheet.paste(enlarged, (left, head))
-        draw.text(
-            (left + width // 2, head // 2), name, "black", ImageFont.load_default(24), anchor="mm"
-        )
-    buffer = BytesIO()
-    sheet.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

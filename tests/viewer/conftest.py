@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from napari_dred import Parameters, Plan, Result, Step
+from napari_dred import Parameters, Plan, RestorationError, Result, Step
 from napari_dred.core.control import Interrupted
 from napari_dred.volumes import solve_region
 
@@ -18,14 +18,16 @@ class FakeSolver:
 
     Attributes
     ----------
+    steps, seconds, quick : int, float, int
+        How many steps, how long each takes, and how many at the start take no time.
     closed : int
         Runs whose clean-up has run.
     images, records : int
         Records given, and those of them with an image.
     """
 
-    def __init__(self, steps=20, seconds=0.01, error=None):
-        self.steps, self.seconds, self.error = steps, seconds, error
+    def __init__(self, steps=20, seconds=0.01, error=None, quick=0):
+        self.steps, self.seconds, self.error, self.quick = steps, seconds, error, quick
         self.closed = self.images = self.records = 0
         self.asked = None
 
@@ -57,7 +59,7 @@ class FakeSolver:
             yield plan
             for i in range(1, self.steps + 1):
                 try:
-                    self._work(control)
+                    self._work(control, 0 if i <= self.quick else self.seconds)
                 except Interrupted:
                     if control.cancelled:
                         return
@@ -69,6 +71,8 @@ class FakeSolver:
                 self.records += 1
                 steps.append(Step(i, self.steps, 0.1, 0.1))
                 yield Step(i, self.steps, 0.1, 0.1, image=picture)
+            if not steps:
+                raise RestorationError("stopped before the first iteration: there is no image yet")
             yield Result(
                 image=restored,
                 plan=plan,
@@ -81,8 +85,8 @@ class FakeSolver:
         finally:
             self.closed += 1
 
-    def _work(self, control):
-        end = time.monotonic() + self.seconds
+    def _work(self, control, seconds):
+        end = time.monotonic() + seconds
         while True:
             control.check()
             left = end - time.monotonic()

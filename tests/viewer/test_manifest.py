@@ -67,5 +67,5 @@ def test_napari_opens_the_panel_from_the_menu_and_the_samples(make_napari_viewer
         assert "napari-dred.restore" in [item.command.id for item in menu]
         _, panel = viewer.window.add_plugin_dock_widget("napari-dred", "Restore image")
         assert type(panel).__name__ == "RestoreWidget"
-        assert panel.image.value is viewer.layers[0]
-        assert panel.mask.value is viewer.layers[1]
+        assert panel.form.image.value is viewer.layers[0]
+        assert panel.form.mask.value is viewer.layers[1]

@@ -13,7 +13,8 @@ from napari.components import ViewerModel
 from napari.utils import progress
 
 from napari_dred import InputError, Parameters, RestorationError
-from napari_dred.viewer.restore_widget import RECTANGLE, VISIBLE, RestoreWidget
+from napari_dred.viewer.form import RECTANGLE, VISIBLE
+from napari_dred.viewer.restore_widget import RestoreWidget
 
 pytestmark = pytest.mark.window
 
@@ -57,7 +58,7 @@ def test_a_run_shows_its_progress_and_ends_with_one_new_layer(
     panel, viewer, solver = make_panel(steps=40, seconds=0.03)
     image = viewer.add_image(picture, name="photo", scale=(2, 2), contrast_limits=(20, 180))
     labels = viewer.add_labels(np.eye(40, 48, dtype=int), name="damage")
-    panel.image.value, panel.mask.value = image, labels
+    panel.form.image.value, panel.form.mask.value = image, labels
     running(qtbot, panel)
     preview = viewer.layers[-1]
     assert preview.name == "photo (in progress)"
@@ -72,7 +73,7 @@ def test_a_run_shows_its_progress_and_ends_with_one_new_layer(
     assert "0.2 GB" in panel.plan_line.value
     assert "12 s" in panel.plan_line.value
     assert "A note." in panel.plan_line.value
-    assert panel.sigma.value == 3.25  # the estimate
+    assert panel.form.sigma.value == 3.25  # the estimate
     assert len(viewer.layers) == 3  # one preview, updated in place
     wait(panel)
     assert limits == []
@@ -115,6 +116,21 @@ def test_stop_and_keep(qtbot, make_panel, picture, wait):
     assert [x.name for x in viewer.layers] == ["photo", "photo restored"]
     assert panel.status.value.startswith("Stopped after")
     assert viewer.layers[-1].metadata["napari-dred"]["stop_reason"] == "stopped"
+
+
+def test_stop_before_the_first_iteration_is_said_and_no_alarm(
+    make_panel, picture, wait, qtbot, heard
+):
+    panel, viewer, solver = make_panel(seconds=600)
+    viewer.add_image(picture, name="photo")
+    panel.restore_button.native.click()
+    qtbot.waitUntil(lambda: solver.records == 1)
+    panel.stop_button.native.click()
+    wait(panel, 2)
+    assert panel.status.value == "Stopped before the first iteration: there is no image yet."
+    assert heard == []
+    assert [x.name for x in viewer.layers] == ["photo"]
+    assert not panel.stop_button.enabled
 
 
 def test_cancel_leaves_nothing_and_the_thread_ends(qtbot, make_panel, picture):
@@ -214,14 +230,14 @@ def test_a_users_mistake_is_one_sentence(make_panel, picture, wait, heard):
     panel.restore_button.native.click()
     assert "3-D display" in text_of(heard)[-1]
     viewer.dims.ndisplay = 2
-    panel.region.value = RECTANGLE
+    panel.form.region.value = RECTANGLE
     panel.restore_button.native.click()
     assert "no Shapes layer" in text_of(heard)[-1]
     assert solver.records == 0
     assert all(str(said.severity) == "warning" for said in heard)
     assert panel.worker is None
     solver.error = InputError("nothing is observed")
-    panel.region.value = VISIBLE
+    panel.form.region.value = VISIBLE
     panel.restore_button.native.click()
     wait(panel)
     assert text_of(heard)[-1] == panel.status.value == "Nothing is observed."
@@ -234,19 +250,19 @@ def test_an_input_that_is_deleted_or_renamed_does_not_matter(qtbot, make_panel, 
     panel, viewer, _ = make_panel(steps=40, seconds=0.02)
     image = viewer.add_image(picture, name="photo", scale=(3, 3))
     labels = viewer.add_labels(np.eye(40, 48, dtype=int))
-    panel.mask.value = labels
+    panel.form.mask.value = labels
     running(qtbot, panel)
     image.name = "renamed"
     labels.name = "renamed too"
-    assert panel.image.value is image
-    assert panel.mask.value is labels
+    assert panel.form.image.value is image
+    assert panel.form.mask.value is labels
     viewer.layers.remove(image)
     viewer.layers.remove(labels)
     wait(panel)
     (result,) = viewer.layers
     assert result.name == "photo restored"
     assert tuple(result.scale) == (3, 3)
-    assert panel.mask.value is None
+    assert panel.form.mask.value is None
 
 
 def test_input_values_that_change_during_a_run_do_not_matter(qtbot, make_panel, picture, wait):
@@ -272,21 +288,21 @@ def test_a_preview_that_is_deleted_stays_away(qtbot, make_panel, picture, wait):
 def test_a_renamed_layer_stays_chosen(make_panel, picture):
     panel, viewer, _ = make_panel()
     first, second = viewer.add_image(picture), viewer.add_image(picture)
-    panel.image.value = second
+    panel.form.image.value = second
     second.name = "another"
-    assert panel.image.value is second
-    assert panel.image.current_choice == "another"
+    assert panel.form.image.value is second
+    assert panel.form.image.current_choice == "another"
     viewer.layers.reverse()
-    assert panel.image.value is second
+    assert panel.form.image.value is second
     viewer.layers.remove(second)
-    assert panel.image.value is first
+    assert panel.form.image.value is first
 
 
 def test_the_preview_cannot_be_chosen(qtbot, make_panel, picture):
     panel, viewer, _ = make_panel(steps=10000)
     image = viewer.add_image(picture)
     running(qtbot, panel)
-    assert panel.image.choices == (image,)
+    assert panel.form.image.choices == (image,)
 
 
 # What is restored.
@@ -297,9 +313,9 @@ def test_a_region_is_pasted_back(qtbot, make_panel, picture, wait):
     viewer.add_image(picture, name="photo")
     labels = viewer.add_labels(np.ones((40, 48), int))
     viewer.add_shapes([np.array([[9, 9], [9, 20], [15, 20], [15, 9]])], name="box")
-    panel.mask.value = labels
-    panel.region.value = RECTANGLE
-    assert panel.mask_line.value.startswith("84 pixels (100.0 %)")
+    panel.form.mask.value = labels
+    panel.form.region.value = RECTANGLE
+    assert panel.form.mask_line.value.startswith("84 pixels (100.0 %)")
     panel.restore_button.native.click()
     qtbot.waitUntil(lambda: any("in progress" in x.name for x in viewer.layers))
     preview = viewer.layers[-1]
@@ -317,7 +333,7 @@ def test_an_enlarged_region_is_placed_to_the_half_pixel(make_panel, picture, wai
     panel, viewer, _ = make_panel(steps=3)
     viewer.add_image(picture, name="photo", scale=(0.5, 0.5))
     viewer.add_shapes([np.array([[9, 9], [9, 20], [15, 20], [15, 9]])], scale=(0.5, 0.5))
-    panel.region.value, panel.scale.value = RECTANGLE, 2
+    panel.form.region.value, panel.form.scale.value = RECTANGLE, 2
     panel.restore_button.native.click()
     wait(panel)
     result = viewer.layers["photo restored"]
@@ -345,32 +361,32 @@ def test_the_plane_of_a_stack_that_is_shown(make_panel, wait):
 
 def test_defaults_choices_limits_and_help_are_those_of_the_parameters(make_panel):
     panel, _, _ = make_panel()
-    standing = panel.parameters().to_dict()
+    standing = panel.form.parameters().to_dict()
     standing.pop("threads")
     default = Parameters().to_dict()
     default.pop("threads")
     assert standing == default
     fields = Parameters.__dataclass_fields__
     for name in ("scale", "preset"):
-        widget = getattr(panel, name)
+        widget = getattr(panel.form, name)
         assert widget.choices == fields[name].metadata["choices"]
     for name in ("scale", "preset", "blur_sigma", "iterations", "sigma", "device"):
-        assert getattr(panel, name).tooltip == fields[name].metadata["help"]
-    assert panel.blur_sigma.max == fields["blur_sigma"].metadata["le"]
-    assert panel.iterations.max == fields["iterations"].metadata["le"]
+        assert getattr(panel.form, name).tooltip == fields[name].metadata["help"]
+    assert panel.form.blur_sigma.max == fields["blur_sigma"].metadata["le"]
+    assert panel.form.iterations.max == fields["iterations"].metadata["le"]
 
 
 def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
     panel, viewer, solver = make_panel(steps=2)
     viewer.add_image(picture)
-    panel.mask.value = viewer.add_labels(np.eye(40, 48, dtype=int))
-    panel.keep_observed.value = True
-    panel.blur_sigma.value = 1.5
-    panel.estimate_sigma.value = False
-    panel.sigma.value = 12.5
-    panel.preset.value = "preview"
-    panel.iterations.value = 7
-    panel.device.value = "cpu"
+    panel.form.mask.value = viewer.add_labels(np.eye(40, 48, dtype=int))
+    panel.form.keep_observed.value = True
+    panel.form.blur_sigma.value = 1.5
+    panel.form.estimate_sigma.value = False
+    panel.form.sigma.value = 12.5
+    panel.form.preset.value = "preview"
+    panel.form.iterations.value = 7
+    panel.form.device.value = "cpu"
     panel.restore_button.native.click()
     wait(panel)
     asked = solver.asked
@@ -383,9 +399,9 @@ def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
         keep_observed=True,
         threads=asked.threads,
     )
-    panel.scale.value = 2  # no pixel of the larger image was observed as it is
-    assert not panel.keep_observed.enabled
-    assert not panel.parameters().keep_observed
+    panel.form.scale.value = 2  # no pixel of the larger image was observed as it is
+    assert not panel.form.keep_observed.enabled
+    assert not panel.form.parameters().keep_observed
 
 
 def test_one_core_is_left_to_the_window(make_panel, monkeypatch):
@@ -393,9 +409,9 @@ def test_one_core_is_left_to_the_window(make_panel, monkeypatch):
 
     panel, _, _ = make_panel()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert panel.parameters().threads == 7
+    assert panel.form.parameters().threads == 7
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
-    assert panel.parameters().threads == 1
+    assert panel.form.parameters().threads == 1
 
 
 def test_the_line_under_the_mask_follows_the_brush_and_the_slider(qtbot, make_panel):
@@ -403,21 +419,23 @@ def test_the_line_under_the_mask_follows_the_brush_and_the_slider(qtbot, make_pa
     viewer.add_image(np.zeros((3, 20, 50)))
     labels = viewer.add_labels(np.zeros((3, 20, 50), int))
     viewer.dims.set_current_step(0, 1)
-    panel.mask.value = labels
-    assert "empty" in panel.mask_line.value
+    panel.form.mask.value = labels
+    assert "empty" in panel.form.mask_line.value
     labels.brush_size = 1
     labels.paint((1, 10, 10), 5)
-    qtbot.waitUntil(lambda: panel.mask_line.value == "1 pixel (0.1 %) will be replaced.")
+    qtbot.waitUntil(lambda: panel.form.mask_line.value == "1 pixel (0.1 %) will be replaced.")
     viewer.dims.set_current_step(0, 2)
-    qtbot.waitUntil(lambda: "empty" in panel.mask_line.value)
+    qtbot.waitUntil(lambda: "empty" in panel.form.mask_line.value)
     labels.data = np.ones((3, 20, 50), int)
-    qtbot.waitUntil(lambda: panel.mask_line.value == "1,000 pixels (100.0 %) will be replaced.")
-    panel.mask.value = viewer.add_labels(np.zeros((9, 9), int))
-    assert "9 x 9" in panel.mask_line.value
-    panel.mask.value = None
+    qtbot.waitUntil(
+        lambda: panel.form.mask_line.value == "1,000 pixels (100.0 %) will be replaced."
+    )
+    panel.form.mask.value = viewer.add_labels(np.zeros((9, 9), int))
+    assert "9 x 9" in panel.form.mask_line.value
+    panel.form.mask.value = None
     labels.data = np.zeros((3, 20, 50), int)
     qtbot.wait(200)
-    assert panel.mask_line.value == ""
+    assert panel.form.mask_line.value == ""
 
 
 def test_the_line_under_the_mask_follows_the_visible_part(qtbot, make_panel):
@@ -426,43 +444,43 @@ def test_the_line_under_the_mask_follows_the_visible_part(qtbot, make_panel):
     viewer.add_labels(np.ones((200, 200), int))
     viewer.canvas.size = (100, 100)
     viewer.scene.camera.center, viewer.scene.camera.zoom = (99.5, 99.5), 1
-    panel.region.value = VISIBLE
-    assert panel.mask_line.value.startswith("10,000 pixels (100.0 %)")
+    panel.form.region.value = VISIBLE
+    assert panel.form.mask_line.value.startswith("10,000 pixels (100.0 %)")
     viewer.scene.camera.zoom = 10
-    qtbot.waitUntil(lambda: panel.mask_line.value.startswith("100 pixels (100.0 %)"))
+    qtbot.waitUntil(lambda: panel.form.mask_line.value.startswith("100 pixels (100.0 %)"))
 
 
 def test_no_mask_can_be_chosen_by_hand(make_panel, picture):
     panel, viewer, _ = make_panel()
     viewer.add_image(picture)
     viewer.add_labels(np.ones((40, 48), int))
-    assert panel.mask_line.value
-    panel.mask.native.setCurrentIndex(panel.mask.native.findText("none"))
-    assert panel.mask.value is None
-    assert panel.mask_line.value == ""
-    assert not panel.keep_observed.enabled
+    assert panel.form.mask_line.value
+    panel.form.mask.native.setCurrentIndex(panel.form.mask.native.findText("none"))
+    assert panel.form.mask.value is None
+    assert panel.form.mask_line.value == ""
+    assert not panel.form.keep_observed.enabled
 
 
 def test_a_new_mask_of_the_right_size_is_chosen_by_itself(make_panel, picture):
     viewer = ViewerModel()
     viewer.add_image(picture)
     panel, _, _ = make_panel(viewer)
-    assert panel.mask.value is None
+    assert panel.form.mask.value is None
     viewer.add_labels(np.zeros((9, 9), int))
-    assert panel.mask.value is None
+    assert panel.form.mask.value is None
     fitting = viewer.add_labels(np.zeros((40, 48), int))
-    assert panel.mask.value is fitting
+    assert panel.form.mask.value is fitting
     viewer.add_labels(np.zeros((40, 48), int))
-    assert panel.mask.value is fitting
+    assert panel.form.mask.value is fitting
     again, _, _ = make_panel(viewer)
-    assert again.mask.value is None  # of several, none is guessed
+    assert again.form.mask.value is None  # of several, none is guessed
 
 
 def test_the_selected_image_is_chosen_at_first(make_panel, picture):
     viewer = ViewerModel()
     viewer.add_image(picture)
     second = viewer.add_image(picture)
-    assert make_panel(viewer)[0].image.value is second
+    assert make_panel(viewer)[0].form.image.value is second
 
 
 def test_it_fits_in_320_pixels(make_panel, picture):
@@ -560,12 +578,12 @@ def test_a_docked_panel_follows_the_layer_list(make_napari_viewer, picture):
     viewer.window.add_dock_widget(panel, name="Restore image")
     first = viewer.add_image(picture, name="first")
     second = viewer.add_image(picture, name="second")
-    assert panel.image.choices == (first, second)
-    panel.image.value = second
+    assert panel.form.image.choices == (first, second)
+    panel.form.image.value = second
     second.name = "renamed"
-    assert panel.image.value is second
+    assert panel.form.image.value is second
     viewer.layers.remove(second)
-    assert panel.image.value is first
+    assert panel.form.image.value is first
 
 
 def test_a_real_restoration_in_the_window(qtbot, make_napari_viewer, wait, heard):
@@ -579,10 +597,10 @@ def test_a_real_restoration_in_the_window(qtbot, make_napari_viewer, wait, heard
     labels = viewer.add_labels(hidden, scale=(0.1, 0.1), units=("um", "um"))
     panel = RestoreWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Restore image")
-    panel.image.value, panel.mask.value = viewer.layers["photo"], labels
-    panel.preset.value = "preview"
-    panel.iterations.value = 4
-    panel.keep_observed.value = True
+    panel.form.image.value, panel.form.mask.value = viewer.layers["photo"], labels
+    panel.form.preset.value = "preview"
+    panel.form.iterations.value = 4
+    panel.form.keep_observed.value = True
     panel.restore_button.native.click()
     wait(panel, 50)
     assert heard == []

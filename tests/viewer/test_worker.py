@@ -123,8 +123,9 @@ def test_2b_quit_gives_nothing(qtbot, start, fake_solver):
 
 @pytest.mark.parametrize("verb", ["stop", "quit"])
 def test_2c_both_act_in_the_middle_of_a_long_step(qtbot, start, fake_solver, verb):
-    worker = start(fake_solver(seconds=600))
-    under_way(qtbot, worker)
+    solver = fake_solver(seconds=600, quick=1)
+    worker = start(solver)
+    qtbot.waitUntil(lambda: solver.records == 2)
     getattr(worker, verb)()
     ends_within(qtbot, worker, 2)
     assert names(worker)[0] == {"stop": "returned", "quit": "aborted"}[verb]
@@ -260,8 +261,9 @@ def test_10_pause_holds_a_step_and_resume_goes_on_where_it_was(qtbot, start, fak
 
 @pytest.mark.parametrize("verb", ["stop", "quit"])
 def test_10b_a_paused_run_can_be_ended(qtbot, start, fake_solver, verb):
-    worker = start(fake_solver(seconds=600))
-    under_way(qtbot, worker)
+    solver = fake_solver(seconds=600, quick=1)
+    worker = start(solver)
+    qtbot.waitUntil(lambda: solver.records == 2)
     worker.toggle_pause()
     qtbot.wait(100)
     getattr(worker, verb)()

@@ -1,4 +1,4 @@
-"""Input widgets made from the fields of `Parameters`, and a chooser of layers."""
+"""What the panel is made of: inputs from the fields of `Parameters`, layers to choose, lines."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox
+from magicgui.widgets import ComboBox, FloatSpinBox, Label
 from napari.layers import Layer
+from qtpy.compat import isalive
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_dred.core.parameters import Parameters
 
@@ -111,3 +113,18 @@ class LayerChoice(ComboBox):
                 self.value = before
         if self.value is not before:
             self.changed.emit(self.value)
+
+
+def line() -> Label:
+    """A line of text that wraps instead of making the panel wide."""
+    label = Label(value="")
+    label.native.setWordWrap(True)
+    policy = label.native.sizePolicy()  # with the height that follows from the width
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+    label.native.setSizePolicy(policy)
+    return label
+
+
+def alive(widget: Any) -> bool:
+    """Whether the window system still has the widget; with the viewer it goes at once."""
+    return bool(isalive(widget))  # type: ignore[no-untyped-call]

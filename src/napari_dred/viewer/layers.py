@@ -13,6 +13,7 @@ from napari.utils.transforms import Affine
 from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.errors import InputError
+from napari_dred.text import plural
 from napari_dred.volumes import Region
 
 #: The key of everything this plugin writes into a layer's metadata.
@@ -152,7 +153,7 @@ def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str
         return f"The mask is empty{where}: paint over what is to be replaced, with any label."
     share = 100 * count / part.size
     percent = "less than 0.1 %" if share < 0.05 else f"{share:.1f} %"
-    return f"{count:,} {'pixel' if count == 1 else 'pixels'} ({percent}) will be replaced."
+    return f"{plural(count, 'pixel')} ({percent}) will be replaced."
 
 
 def visible_region(layer: Image, viewer: ViewerModel) -> Region:

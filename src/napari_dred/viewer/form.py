@@ -1,0 +1,258 @@
+"""The form of the panel: what to restore and how, and what follows from it. It runs nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from magicgui.widgets import CheckBox, ComboBox, Container
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Shapes
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_dred.core.errors import InputError
+from napari_dred.core.parameters import Parameters
+from napari_dred.text import sentence
+from napari_dred.viewer.fields import LayerChoice, alive, choice, help_of, line, number, value_of
+from napari_dred.viewer.layers import (
+    Plane,
+    mask_statement,
+    read_mask,
+    read_plane,
+    shapes_region,
+    visible_region,
+)
+from napari_dred.volumes import Region
+
+WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes layer)"
+# By hand: asking which there are would import torch. What is not there is refused by name.
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class RestoreForm(Container[Any]):
+    """The fields of the panel.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    layers : callable
+        Gives those layers of a type that may be chosen.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, layers: Callable[[type[Layer]], Sequence[Layer]]
+    ) -> None:
+        super().__init__(labels=True)
+        self._viewer = viewer
+        self._watched: Labels | None = None
+
+        self.image = LayerChoice(
+            partial(layers, Image),
+            name="image",
+            label="Image",
+            tooltip="The image to restore; of a stack, the plane that is shown.",
+        )
+        self.mask = LayerChoice(
+            partial(layers, Labels),
+            none_text="none",
+            name="mask",
+            label="Mask",
+            tooltip="Labels layer of the image's size: "
+            "every pixel with a non-zero label is missing and will be replaced.",
+        )
+        self.mask_line = line()
+        self.keep_observed = CheckBox(
+            name="keep_observed",
+            text="Keep pixels outside the mask exactly",
+            tooltip=help_of("keep_observed"),
+        )
+        self.scale = choice("scale", "Enlarge", {1: "no"} | {n: f"{n} ×" for n in (2, 3, 4, 8)})
+        self.blur_sigma = number("blur_sigma", "Blur σ", lowest_text="none")
+        self.sigma = number("sigma", "Noise σ")
+        self.estimate_sigma = CheckBox(
+            text="estimate", value=True, tooltip="Estimate the noise level from the image."
+        )
+        noise: Container[Any] = Container(
+            widgets=[self.sigma, self.estimate_sigma],
+            layout="horizontal",
+            labels=False,
+            label="Noise σ",
+        )
+        noise.margins = (0, 0, 0, 0)
+        self.preset = choice("preset", "Preset")
+        self.iterations = number("iterations", "Iterations", lowest_text="as preset")
+        self.device = ComboBox(
+            name="device", label="Device", choices=DEVICES, tooltip=help_of("device")
+        )
+        self.region = ComboBox(
+            name="region",
+            label="Region",
+            choices=(WHOLE, VISIBLE, RECTANGLE),
+            tooltip="A part is restored together with its surroundings and pasted back; "
+            "when enlarging, the result is the part alone.",
+        )
+        self.shapes = LayerChoice(
+            partial(layers, Shapes),
+            name="shapes",
+            label="Rectangle",
+            tooltip="Shapes layer: the box around its selected shapes, or around all of them.",
+        )
+        what: list[Any] = [self.image, self.mask, self.mask_line, self.keep_observed]
+        wrong: list[Any] = [self.scale, self.blur_sigma, noise]
+        how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
+        self.extend(what + wrong + how)
+        self.margins = (0, 0, 0, 0)
+        for layer_choice in (self.image, self.mask, self.shapes):
+            # A layer's long name must not make the panel wide.
+            layer_choice.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+        # Painting sends many events; the line under the mask follows a moment later.
+        self._later = QTimer(self.native)
+        self._later.setSingleShot(True)
+        self._later.setInterval(100)
+        self._later.timeout.connect(self.refresh)
+        self._later.timeout.connect(self._align)
+        for widget in (self.image, self.mask, self.scale, self.region, self.shapes):
+            widget.changed.connect(self.refresh)
+        self.estimate_sigma.changed.connect(self.refresh)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        dims, camera = viewer.dims.events, viewer.scene.camera.events
+        for event in (dims.point, dims.order, dims.ndisplay, camera.center, camera.zoom):
+            event.connect(self.refresh_later)
+
+        if viewer.layers.selection.active in self.image.choices:
+            self.image.value = viewer.layers.selection.active
+        self._propose_mask(*(x for x in viewer.layers if isinstance(x, Labels)))
+        self.refresh()
+
+    def parameters(self) -> Parameters:
+        """The parameters as the form stands.
+
+        Raises
+        ------
+        InputError
+            If a value is not allowed.
+        """
+        return Parameters(
+            scale=self.scale.value,
+            blur_sigma=self.blur_sigma.value,
+            sigma=None if self.estimate_sigma.value else self.sigma.value,
+            preset=self.preset.value,
+            iterations=value_of(self.iterations),  # type: ignore[arg-type]
+            device=self.device.value,
+            threads=_threads(),
+            keep_observed=self.keep_observed.enabled and self.keep_observed.value,
+        )
+
+    def read(self) -> tuple[Plane, NDArray[np.bool_] | None, Region | None]:
+        """Read the chosen layers: the plane, its mask, and the part that is to be restored.
+
+        Raises
+        ------
+        InputError
+            If there is no image, or the layers do not fit together.
+        """
+        image: Image | None = self.image.value
+        if image is None:
+            raise InputError("there is no image layer; open an image first")
+        plane = read_plane(image, self._viewer)
+        labels: Labels | None = self.mask.value
+        mask = None if labels is None else read_mask(labels, image, self._viewer)
+        return plane, mask, self._region(image)
+
+    def show_sigma(self, sigma: float, dtype: Any) -> None:
+        """Show the noise level that was estimated."""
+        self._adapt_sigma(dtype)
+        self.sigma.value = min(sigma, self.sigma.max)
+
+    def refresh(self) -> None:
+        """Bring what depends on other fields up to date."""
+        image, labels = self.image.value, self.mask.value
+        self._watch(labels)
+        self.sigma.enabled = not self.estimate_sigma.value
+        self.sigma.native.setSpecialValueText("" if self.sigma.enabled else "from the image")
+        self.shapes.visible = self.region.value == RECTANGLE
+        self.keep_observed.enabled = labels is not None and self.scale.value == 1
+        if image is not None:
+            self._adapt_sigma(image.dtype)
+        self.mask_line.visible = labels is not None
+        if labels is None:
+            self.mask_line.value = ""
+        elif image is not None:
+            try:
+                mask = read_mask(labels, image, self._viewer)
+                self.mask_line.value = mask_statement(mask, self._region(image))
+            except InputError as e:
+                self.mask_line.value = sentence(str(e))
+
+    def refresh_later(self, event: Any = None) -> None:
+        """Refresh in a moment, once for many calls."""
+        if alive(self.native):
+            self._later.start()
+
+    def close_down(self) -> None:
+        """Follow the mask no longer."""
+        self._watch(None)
+
+    def _region(self, image: Image) -> Region | None:
+        if self.region.value == VISIBLE:
+            return visible_region(image, self._viewer)
+        if self.region.value == RECTANGLE:
+            if self.shapes.value is None:
+                raise InputError(
+                    "there is no Shapes layer; add one and draw a rectangle around the part"
+                )
+            return shapes_region(self.shapes.value, image, self._viewer)
+        return None
+
+    def _on_inserted(self, event: Any) -> None:
+        # A mask that is made while the panel is open is for the image in it.
+        if alive(self.native) and isinstance(event.value, Labels):
+            self._propose_mask(event.value)
+
+    def _propose_mask(self, *layers: Labels) -> None:
+        """Choose a mask where there is one candidate and none was chosen."""
+        image = self.image.value
+        if image is None or self.mask.value is not None or len(layers) != 1:
+            return
+        try:
+            read_mask(layers[0], image, self._viewer)
+        except InputError:
+            return
+        self.mask.reset_choices()
+        self.mask.value = layers[0]
+
+    def _watch(self, labels: Labels | None) -> None:
+        """Follow the edits of one mask layer."""
+        if labels is self._watched:
+            return
+        if self._watched is not None:
+            for name in ("paint", "set_data", "data"):
+                getattr(self._watched.events, name).disconnect(self.refresh_later)
+        self._watched = labels
+        if labels is not None:
+            for name in ("paint", "set_data", "data"):
+                getattr(labels.events, name).connect(self.refresh_later)
+
+    def _adapt_sigma(self, dtype: Any) -> None:
+        """As many decimals as the image's sample values call for."""
+        self.sigma.native.setDecimals(2 if np.dtype(str(dtype)).kind in "ui" else 4)
+
+    def _align(self) -> None:
+        """Give the labels one width."""
+        names = {widget.label for widget in self}
+        labels = [x for x in self.native.findChildren(QLabel) if x.text() in names]
+        width = max(label.sizeHint().width() for label in labels)
+        for label in labels:
+            label.setMinimumWidth(width)
+
+
+def _threads() -> int:
+    """All cores but one, which is left to the window."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return max(1, (len(usable(0)) if usable else os.cpu_count() or 1) - 1)
