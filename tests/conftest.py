@@ -17,8 +17,9 @@ from importlib.metadata import entry_points
 import pytest
 from hypothesis import settings
 
-# Before torch or napari are imported, here and in child processes.
-os.environ["OMP_NUM_THREADS"] = "2"
+# Before torch or napari are imported, here and in child processes. One thread: the images are
+# small, and where other work shares the cores two threads would wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NAPARI_CONFIG"] = ""
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 if sys.platform == "linux":

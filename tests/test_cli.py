@@ -97,7 +97,7 @@ def test_restore_writes_the_result(quick, folder, capsys) -> None:
     assert quick[0]["parameters"] == Parameters(seed=3)
     out, err = capsys.readouterr()
     assert out == "out.tif: 2 iterations in 0.2 s on cpu\n"
-    for text in ("A note.", "24", "about 1.0 s and 0.00098 GiB", "2/2", "it/s", "Careful."):
+    for text in ("A note.", "24", "about 1.0 s and 1 MiB", "2/2", "it/s", "Careful."):
         assert text in err
     assert re.search(r"\d\d:\d\d<\d\d:\d\d", err)  # elapsed < remaining
 
@@ -192,6 +192,27 @@ def test_force_replaces_even_the_input(quick, folder, capsys) -> None:
     np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY + 1)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_that_comes_to_be_during_the_run(
+    quick, folder, capsys, monkeypatch, force: bool
+) -> None:
+    def meanwhile(*args: Any, **kwargs: Any) -> Iterator[Plan | Step | Result]:
+        Path("o.tif").write_text("precious")
+        Path("o-1.tif").write_text("precious too")
+        yield from fake_solve(*args, **kwargs)
+
+    monkeypatch.setattr(core, "solve", meanwhile)
+    place = "o.tif" if force else "o-2.tif"
+    assert cli.main(["restore", *IN, "--json", *(["--force"] if force else [])]) == 0
+    out, err = capsys.readouterr()
+    np.testing.assert_array_equal(tifffile.imread(place), GRAY + 1)
+    assert json.loads(out)["output"] == place
+    assert ("o.tif came to be during the run and is left as it is; see o-2.tif" in err) != force
+    assert force or Path("o.tif").read_text() == "precious"
+    assert Path("o-1.tif").read_text() == "precious too"
+    assert names(folder) == {*GIVEN, "o.tif", "o-1.tif", place}
+
+
 def test_the_mask_is_never_replaced(quick, folder, capsys) -> None:
     Image.fromarray(GRAY > 100).save("mask.png")
     arguments = ["restore", "in.tif", "--mask", "mask.png", "-o", "mask.png", "--force"]
@@ -223,6 +244,8 @@ def make_bad_files() -> None:
     np.save("psf.npy", np.ones((3, 3)))
     Path("there.tif").write_text("precious")
     Path("sub.tif").mkdir()
+    Path("round.tif").symlink_to("about.tif")
+    Path("about.tif").symlink_to("round.tif")
 
 
 IN = ["in.tif", "-o", "o.tif"]
@@ -243,7 +266,7 @@ BAD = {
     "1x1": (["restore", "one.tif", "-o", "o.tif"], "1 x 1"),
     "stack": (["restore", "stack.tif", "-o", "o.tif"], r"\(4, 24, 32\)"),
     "mask of another size": (["restore", *IN, "--mask", "small-mask.png"], "32x23 .* 32x24"),
-    "mask over everything": (["restore", *IN, "--mask", "all.png"], "nothing observed"),
+    "mask over everything": (["restore", *IN, "--mask", "all.png"], "nothing is observed"),
     "mask unreadable": (["restore", *IN, "--mask", "text.tif"], "text.tif"),
     "no mask to inpaint": (["restore", *IN, "--task", "inpaint"], "mask"),
     "task of other options": (["restore", *IN, "--task", "denoise", "--scale", "2"], "denoise"),
@@ -281,6 +304,13 @@ BAD = {
     "output there": (["restore", "in.tif", "-o", "there.tif"], "--force"),
     "output a folder": (["restore", "in.tif", "-o", "sub.tif", "--force"], "folder"),
     "output in no folder": (["restore", "in.tif", "-o", "no/o.tif"], "no folder"),
+    "output a circle of links": (["restore", "in.tif", "-o", "round.tif", "--force"], "round.tif"),
+    "output below a file": (["restore", "in.tif", "-o", "in.tif/o.tif"], "in.tif/o.tif"),
+    "output name too long": (["restore", "in.tif", "-o", "x" * 300 + ".tif"], "name too long"),
+    "mask name too long": (
+        ["restore", "in.tif", "-o", "there.tif", "--force", "--mask", "x" * 300 + ".tif"],
+        "name too long",
+    ),
     "output a JPEG": (["restore", "in.tif", "-o", "o.jpg"], r"\.tif, \.tiff or \.png"),
     "float in a PNG": (["restore", "float.tif", "-o", "o.png"], "PNG cannot hold float32"),
     "float asked for in a PNG": (

@@ -149,6 +149,17 @@ def test_ome_pixel_size(tmp_path: Path) -> None:
     assert read_picture(path).resolution == Resolution(2, 4, "um")
 
 
+@pytest.mark.parametrize("size", ["abc", ""])
+def test_a_pixel_size_that_is_no_number_is_left_out_and_said(tmp_path: Path, size: str) -> None:
+    sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+    path = saved(tmp_path / "a.tif", GRAY, ome=True, metadata={"axes": "YX", **sizes})
+    path.write_bytes(path.read_bytes().replace(b'"0.25"', f'"{size:4}"'.encode()))
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.samples, GRAY)
+    assert picture.resolution is None
+    assert "How large a pixel is" in picture.notes[0]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_dots_per_inch(tmp_path: Path, suffix: str) -> None:
     resolution = read_picture(saved(tmp_path / f"a{suffix}", GRAY, dpi=(300, 150))).resolution
@@ -355,7 +366,7 @@ def huge_tiff() -> bytes:
         (b"II*\0", "b.img"),
         (b"MM\0*\0\0\0\x08\xff\xff", "b.img"),
         (b"\xff\xd8\xff\xe0", "b.img"),
-        (huge_png(), "b.img"),
+        (huge_png(), "GiB"),
         (huge_tiff(), "GiB"),
     ],
     ids=[
@@ -374,6 +385,17 @@ def test_bad_files_are_refused(tmp_path: Path, content: bytes, message: str) -> 
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         read_picture(path)
+
+
+def test_only_memory_limits_the_number_of_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "a.png", GRAY)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(path)
+    np.testing.assert_array_equal(read_picture(path).samples, GRAY)
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "z.tif"])
@@ -492,6 +514,31 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         write_picture(target, Picture(GRAY))
     assert target.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [("a.b.tif", "a.b-1.tif"), ("a.OME.tif", "a-1.OME.tif"), ("a.png", "a-1.png")],
+)
+def test_what_is_not_to_be_replaced_is_not(tmp_path: Path, name: str, beside: str) -> None:
+    assert write_picture(tmp_path / name, Picture(GRAY), replace=False) == tmp_path / name
+    old = (tmp_path / name).read_bytes()
+    assert write_picture(tmp_path / name, Picture(GRAY + 1), replace=False) == tmp_path / beside
+    assert (tmp_path / name).read_bytes() == old
+    np.testing.assert_array_equal(read_picture(tmp_path / beside).samples, GRAY + 1)
+    assert {p.name for p in tmp_path.iterdir()} == {name, beside}
+
+
+def test_a_name_that_was_claimed_in_vain_is_free_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(part: Path, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_picture(tmp_path / "a.tif", Picture(GRAY), replace=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dred.text import duration, plural, sentence
+from napari_dred.text import duration, memory, plural, sentence
 
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
@@ -36,6 +36,21 @@ def test_a_duration_is_near_what_it_says(seconds: float) -> None:
     said = sum(float(number) * UNITS[unit] for number, unit in parts)
     assert said == pytest.approx(seconds, rel=0.05, abs=0.06)
     assert all(float(number) < 60 for number, unit in parts if unit != "h")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "0 MiB"),
+        (3 * 2**20, "3 MiB"),
+        (2**30, "1.0 GiB"),
+        (99 * 2**30, "99.0 GiB"),
+        (120 * 2**30, "120 GiB"),
+        (2**62, "4,294,967,296 GiB"),
+    ],
+)
+def test_memory(size: int, said: str) -> None:
+    assert memory(size) == said
 
 
 def test_plurals() -> None:

@@ -13,9 +13,10 @@ import logging
 import math
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -24,7 +25,7 @@ import click
 from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
-from napari_dred.text import duration
+from napari_dred.text import duration, memory
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -186,16 +187,19 @@ def restore(
     for note in picture.notes:
         _say(note)
     result, interrupted = _run(samples, missing, kernel, parameters)
-    write_picture(output, picture.restored(result.image, result.parameters.scale))
+    restored = picture.restored(result.image, result.parameters.scale)
+    place = write_picture(output, restored, replace=force)
+    if place != output:
+        _say(f"{output} came to be during the run and is left as it is; see {place}.")
 
     record = result.provenance()
-    record |= {"notes": [*picture.notes, *record["notes"]], "output": str(output)}
+    record |= {"notes": [*picture.notes, *record["notes"]], "output": str(place)}
     summary = (
-        f"{output}: {record['iterations']} iterations in {duration(result.seconds)} "
+        f"{place}: {record['iterations']} iterations in {duration(result.seconds)} "
         f"on {record['device']}"
     )
     if interrupted:
-        _say(f"Interrupted; the best image so far is in {output}.")
+        _say(f"Interrupted; the best image so far is in {place}.")
     click.echo(json.dumps(record) if as_json else summary)
     return INTERRUPTED if interrupted else DONE
 
@@ -214,18 +218,25 @@ def _parameters(settings: Path | None, options: dict[str, Any]) -> Parameters:
 
 def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
     """Refuse, before anything is computed, a place that cannot be written to."""
-    folder = output.resolve().parent
-    if output.is_dir():
+    try:
+        there = stat.S_IFMT(output.stat().st_mode)
+    except FileNotFoundError:
+        there = None
+    except OSError as e:  # a name that is too long, links that lead in a circle, ...
+        raise InputError(f"{output}: {e.strerror}") from None
+    folder = Path(os.path.realpath(output)).parent
+    if there == stat.S_IFDIR:
         raise InputError(f"{output}: this is a folder; give the name of a file")
     if not folder.is_dir():
         raise InputError(f"{output}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{output}: the folder {folder} cannot be written to")
-    if not output.exists():
+    if there is None:
         return
     for other in others:
-        if other.exists() and output.samefile(other):
-            raise InputError(f"{output}: this is also an input of the run; give another output")
+        with suppress(OSError):  # the readers say what is wrong with it
+            if output.samefile(other):
+                raise InputError(f"{output}: this is also an input of the run; give another output")
     if not force:
         raise InputError(f"{output}: the file is there already; give --force to replace it")
 
@@ -276,7 +287,7 @@ def _announce(plan: Plan) -> None:
     size = f"{plan.shape[1]}x{plan.shape[0]}"
     _say(
         f"{plan.task}, {size} pixels, {plan.parameters.iterations} iterations on {plan.device}: "
-        f"about {duration(plan.seconds)} and {plan.memory / 2**30:.2g} GiB"
+        f"about {duration(plan.seconds)} and {memory(plan.memory)}"
     )
 
 

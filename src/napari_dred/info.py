@@ -8,6 +8,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from napari_dred.text import memory
+
 # Versions are read from the packages' metadata, so that none of them is imported.
 _PACKAGES = (
     "napari-dred",
@@ -108,7 +110,7 @@ def as_text(gathered: dict[str, Any]) -> str:
         cores = f", {d['cores']} cores" if "cores" in d else ""
         bfloat16 = "native" if d["bfloat16"] else "not native"
         lines.append(
-            f"{d['device']:14} {d['name']}{cores}, {d['free_memory'] / 2**30:.1f} GiB free, "
+            f"{d['device']:14} {d['name']}{cores}, {memory(d['free_memory'])} free, "
             f"bfloat16 {bfloat16}"
         )
     lines.append("")

@@ -15,6 +15,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def memory(size: int) -> str:
+    """Say how much memory `size` bytes are: '12 MiB', '1.3 GiB', '120 GiB'."""
+    if size < 2**30:
+        return f"{size / 2**20:,.0f} MiB"
+    return f"{size / 2**30:,.{1 if size < 100 * 2**30 else 0}f} GiB"
+
+
 def plural(count: int, noun: str) -> str:
     """Say how many there are: '1 pixel', '1,000 pixels'."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from PIL import Image
 
 from napari_dred.core.errors import InputError
+from napari_dred.text import memory
 
 
 @contextmanager
@@ -28,14 +30,24 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: cannot be read, it may be damaged ({e})") from e
 
 
+@contextmanager
+def of_any_size() -> Iterator[None]:
+    """Lift Pillow's own limit on the number of pixels; `check_memory` stands in its place."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def check_memory(path: Path, shape: tuple[int, ...], bytes_per_sample: int) -> None:
     """Refuse what a header promises before memory is taken for it."""
     need, have = math.prod(shape) * bytes_per_sample, psutil.virtual_memory().available
     # Decoding holds a copy; a restoration needs many times this, which its plan tells.
     if 2 * need > have:
         raise InputError(
-            f"{path}: an image of shape {shape} takes {need / 2**30:.3g} GiB, and only "
-            f"{have / 2**30:.3g} GiB of memory are free; crop it"
+            f"{path}: an image of shape {shape} takes {memory(need)}, and only "
+            f"{memory(have)} of memory are free; crop it"
         )
 
 

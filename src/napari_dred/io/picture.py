@@ -50,13 +50,26 @@ class Picture:
         """
         alpha = self.alpha
         if alpha is not None:
-            alpha = _converted_alpha(_enlarged(alpha, factor), samples.dtype)
+            alpha = _converted_alpha(enlarged(alpha, factor), samples.dtype)
         resolution = self.resolution and self.resolution.scaled(factor)
         return dataclasses.replace(self, samples=samples, alpha=alpha, resolution=resolution)
 
 
-def _enlarged(alpha: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Lanczos by a whole factor, within the values that were there."""
+def enlarged(alpha: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Enlarge an alpha channel to go with a super-resolved image.
+
+    Lanczos, within the values that were there.
+
+    Parameters
+    ----------
+    alpha : (H, W) array
+    factor : int
+        Pixels along each side for one of `alpha`.
+
+    Returns
+    -------
+    (H * factor, W * factor) array of the same dtype
+    """
     if factor == 1:
         return alpha
     height, width = alpha.shape

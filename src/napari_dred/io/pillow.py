@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from napari_dred.core.errors import InputError
-from napari_dred.io.guard import check_memory, size_text
+from napari_dred.io.guard import check_memory, of_any_size, size_text
 from napari_dred.io.picture import Picture
 from napari_dred.io.resolution import Resolution
 
@@ -37,7 +37,7 @@ def read_with_pillow(path: Path, formats: tuple[str, ...]) -> Picture:
     InputError
         For what cannot be taken without a loss.
     """
-    with Image.open(path, formats=formats) as opened:
+    with of_any_size(), Image.open(path, formats=formats) as opened:
         kind, frames = opened.format, getattr(opened, "n_frames", 1)
         # A camera's MPO holds previews behind the image; a TIFF was counted before.
         if frames > 1 and kind not in ("MPO", "TIFF"):

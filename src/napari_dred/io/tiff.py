@@ -35,7 +35,12 @@ def read_tiff(path: Path) -> Picture:
                 f"{path}: the file is truncated, {path.stat().st_size} bytes of at least {end}"
             )
         turn = page.tags.valueof("Orientation") or 1
-        resolution = _resolution(tiff, page)
+        notes: tuple[str, ...] = ()
+        try:
+            resolution = _resolution(tiff, page)
+        except (ValueError, ElementTree.ParseError):
+            resolution = None
+            notes = ("How large a pixel is cannot be read from the file, and is left out.",)
         picture = _picture(path, page, axes, turn)
     if picture is None:
         picture = read_with_pillow(path, ("TIFF",))
@@ -44,7 +49,11 @@ def read_tiff(path: Path) -> Picture:
                 f"{path}: {page.dtype} samples are not read from this kind of TIFF; "
                 "save the image uncompressed"
             )
-    return dataclasses.replace(picture, resolution=resolution and resolution.turned(turn))
+    return dataclasses.replace(
+        picture,
+        resolution=resolution and resolution.turned(turn),
+        notes=(*picture.notes, *notes),
+    )
 
 
 def _only_plane(path: Path, tiff: TiffFile) -> tuple[TiffPage, tuple[int, ...], str]:

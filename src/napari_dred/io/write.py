@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +73,22 @@ def check_output(
         )
 
 
-def write_picture(path: str | os.PathLike[str], picture: Picture) -> None:
-    """Write a TIFF or PNG file, whole or not at all; a file of that name is replaced.
+def write_picture(path: str | os.PathLike[str], picture: Picture, *, replace: bool = True) -> Path:
+    """Write a TIFF or PNG file, whole or not at all.
 
     Parameters
     ----------
     path : path-like
         Ends in .tif, .tiff or .png.
     picture : Picture
+    replace : bool
+        Whether a file of that name is replaced. Otherwise it stays, and the picture goes
+        beside it, under the first free name of 'name-1.tif', 'name-2.tif', ...
+
+    Returns
+    -------
+    Path
+        Where the picture is: `path`, or the free name.
 
     Raises
     ------
@@ -87,30 +97,61 @@ def write_picture(path: str | os.PathLike[str], picture: Picture) -> None:
     OSError
         If it cannot be written.
     """
-    path = Path(path).resolve()  # a link stays a link, what it points to is replaced
+    path = Path(path)
     check_output(path, picture.samples.dtype, picture)
     is_png = path.suffix.lower() == PNG_SUFFIX
-    replace_file(path, _png_bytes(picture) if is_png else _tiff_bytes(picture, _is_ome(path)))
+    content = _png_bytes(picture) if is_png else _tiff_bytes(picture, _is_ome(path))
+    for place in chain([path], _names_beside(path)):
+        try:
+            replace_file(place, content, claim=not replace)
+        except FileExistsError:
+            continue
+        return place
+    raise AssertionError("names are never used up")
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, claim: bool = False) -> None:
     """Write a file by way of a temporary one beside it, so that it is whole or not there.
+
+    Parameters
+    ----------
+    path : Path
+        A link stays a link; what it points to is replaced.
+    content : bytes
+    claim : bool
+        Whether the name must be free.
 
     Raises
     ------
+    FileExistsError
+        If the name must be free and is not.
     OSError
         If it cannot be written.
     """
+    path = Path(os.path.realpath(path))
     part = path.with_name(f".{secrets.token_hex(6)}.part")
     try:
         with part.open("xb") as f:
             f.write(content)
             f.flush()
             os.fsync(f.fileno())
-        part.replace(path)
+        if claim:
+            path.open("xb").close()  # ours from here on, whoever else may come
+        try:
+            part.replace(path)
+        except OSError:
+            if claim:
+                path.unlink()
+            raise
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
+
+
+def _names_beside(path: Path) -> Iterator[Path]:
+    suffix = "".join(path.suffixes[-2:]) if _is_ome(path) else path.suffix
+    for n in count(1):
+        yield path.with_name(f"{path.name.removesuffix(suffix)}-{n}{suffix}")
 
 
 def _png_bytes(picture: Picture) -> bytes:
