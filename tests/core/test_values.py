@@ -24,7 +24,8 @@ def test_round_trip_gives_the_same_samples(dtype: type, data: st.DataObject) -> 
     values = ValueRange.of(image, np.ones(image.shape, bool), sigma=0)
     unit = values.to_unit(image)
     assert unit.dtype == np.float32
-    assert unit.min() >= 0 and unit.max() <= 1
+    assert unit.min() >= 0
+    assert unit.max() <= 1
     back = values.restore_dtype(values.from_unit(unit), image.dtype)
     assert back.dtype == image.dtype
     # [0, 1] is held in float32: 24 bits of the range.

@@ -16,7 +16,8 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State, denoiser_level, rms, watch
 
-KEEP_EVERY = 25  # iterations between two copies of the state that a failure goes back to
+KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
+# a multiple of `look_every`
 MAX_FAILURES = 5
 
 
@@ -28,6 +29,14 @@ class _Variables:
     u: Tensor
     f: Tensor
     mean: Tensor
+
+
+_Good = tuple[dict[str, Any], _Variables]
+
+
+def look_every(device: torch.device) -> int:
+    """Iterations between two looks at the loss: to look at a number on a GPU is to wait for it."""
+    return 1 if device.type == "cpu" else 10
 
 
 def build_network(
@@ -78,13 +87,16 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     z: Tensor = network.z
     jitter = torch.Generator(device).manual_seed(p.seed)
 
-    start_from_y = p.initial_x == "observed" and y.shape == problem.start.shape
-    x = y.clone() if start_from_y else torch.zeros_like(problem.start)
-    zero = torch.zeros_like(x)
+    zero = torch.zeros_like(problem.start)
+    # Y is no image of X's size in super-resolution: there the paper's code starts from zeros too.
+    x = y if p.initial_x == "observed" and y.shape == zero.shape else zero
     now = _Variables(x=x, u=zero, f=zero, mean=zero)
     adam = _adam(network, p.learning_rate)
-    kept: tuple[dict[str, Any], _Variables] | None = None
-    failures, waiting_for = 0, 1 if device.type == "cpu" else 10
+    stride = look_every(device)
+    good: _Good = copy.deepcopy(network.state_dict()), now
+    aside: _Good | None = None
+    shown = zero.sum(), zero.sum()
+    failures = 0
 
     for k in range(1, p.iterations + 1):
         rate = p.learning_rate * p.learning_rate_decay ** ((k - 1) // 1000) / 2**failures
@@ -116,30 +128,34 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
         now = _Variables(x, u, f, mean=now.mean.lerp(x - u, 1 - decay))
 
         note = ""
-        if k % waiting_for == 0 and not bool(torch.isfinite(loss + now.mean.sum())):
-            failures += 1
-            if failures > MAX_FAILURES or kept is None:
-                raise RestorationError(
-                    f"the loss became {float(loss):g} at iteration {k}; "
-                    "try a smaller learning rate or precision float32"
+        if k % stride == 0 or k == p.iterations:
+            if bool(torch.isfinite(loss + now.mean.sum())):
+                shown = loss.detach(), rms(now.x - t)
+                # What was put aside at the last check has proved good: this loss came from it.
+                good, aside = aside or good, None
+                if k % KEEP_EVERY == 0:
+                    aside = copy.deepcopy(network.state_dict()), now
+            else:
+                failures += 1
+                if failures > MAX_FAILURES:
+                    raise RestorationError(
+                        f"the loss is still not finite after {MAX_FAILURES} restarts, at iteration "
+                        f"{k}; try a smaller learning rate or precision float32"
+                    )
+                network.load_state_dict(good[0])
+                now, aside = good[1], None
+                adam = _adam(network, p.learning_rate)
+                note = (
+                    f"The loss was not finite at iteration {k}: "
+                    "went back to the last good state, with half the learning rate."
                 )
-            network.load_state_dict(kept[0])
-            now = kept[1]
-            adam = _adam(network, p.learning_rate)
-            note = (
-                f"The loss was not finite at iteration {k}: "
-                "went back to the last good state, with half the learning rate."
-            )
-            loss, t = torch.zeros_like(loss), now.x
-        elif kept is None or k % KEEP_EVERY == 0:
-            kept = (copy.deepcopy(network.state_dict()), now)
-        yield State(k, now.mean, loss.detach(), rms(now.x - t), note)
+        yield State(k, now.mean, *shown, note)
 
 
 def _jittered(
     z: Tensor, std: float, generator: torch.Generator, check: Callable[[], None]
 ) -> Tensor:
-    """Z with Gaussian noise added, drawn a few rows at a time: on a large image it takes seconds."""
+    """Add Gaussian noise to Z, drawn a few rows at a time: on a large image it takes seconds."""
     if std == 0:
         return z
     _, channels, h, w = z.shape

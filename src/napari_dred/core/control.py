@@ -43,8 +43,10 @@ class Control:
         return self._cancel.is_set()
 
     def pause(self) -> None:
-        """Hold the run inside its present step."""
+        """Hold the run inside its present step; nothing if it was told to end."""
         self._running.clear()
+        if self._stop.is_set() or self._cancel.is_set():
+            self._running.set()
 
     def resume(self) -> None:
         """Let a paused run go on."""

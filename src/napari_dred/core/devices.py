@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import psutil
 import torch
 
@@ -52,5 +55,18 @@ def has_bfloat16(device: torch.device) -> bool:
 def free_memory(device: torch.device) -> int:
     """Bytes that a run may take on the device."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+        # What torch holds without using it is free for the next run.
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + cached
+    return min(int(psutil.virtual_memory().available), _left_in_container())
+
+
+def _left_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that the control group of a container still allows; very many where there is none."""
+    try:
+        limit = int((folder / "memory.max").read_text())
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        used = int((folder / "memory.current").read_text()) - int(stat["inactive_file"])
+    except (OSError, ValueError, KeyError):
+        return sys.maxsize
+    return max(0, limit - used)

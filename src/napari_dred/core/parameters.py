@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
@@ -146,12 +147,10 @@ class Parameters:
     def __post_init__(self) -> None:
         for f in dataclasses.fields(self):
             object.__setattr__(self, f.name, _checked(f, getattr(self, f.name)))
-        if self.device not in ("auto", "cpu", "cuda", "mps"):
-            head, _, index = self.device.partition(":")
-            if head != "cuda" or not index.isdecimal():
-                raise InputError(
-                    f"device is {self.device!r}; allowed are auto, cpu, cuda, cuda:N and mps"
-                )
+        if not re.fullmatch("auto|cpu|mps|cuda(:[0-9]{1,3})?", self.device):
+            raise InputError(
+                f"device is {self.device!r}; allowed are auto, cpu, cuda, cuda:N and mps"
+            )
 
     def replace(self, **changes: Any) -> Parameters:
         """Give a copy with some fields changed.
@@ -187,7 +186,7 @@ class Parameters:
         """Read what `to_json` wrote; fields left out take their defaults."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as e:
+        except (ValueError, RecursionError) as e:
             raise InputError(f"the parameters are not valid JSON: {e}") from None
         if not isinstance(values, dict):
             raise InputError("the parameters must be one JSON object")
@@ -207,7 +206,8 @@ def _checked(f: dataclasses.Field[Any], value: Any) -> Any:
     # Whole numbers are fine where a float is expected, and numpy's scalars anywhere.
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
     if float in kinds and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        # Beyond what a float holds it is refused like infinity.
+        value = float(value) if abs(value) < 2**1023 else math.inf
     wrong_type = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
     if wrong_type or (isinstance(value, float) and not math.isfinite(value)):
         raise InputError(f"{f.name} is {value!r}; {_allowed(f)}")

@@ -53,6 +53,7 @@ _DEFAULT: dict[str, Any] = {
     "uniform_width": False,
     "precision": "auto",
 }
+_DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
 _PREVIEW: dict[str, Any] = {**_DEFAULT, "method": "hqs", "iterations": 24, "average": 0.0}
 
 
@@ -72,10 +73,12 @@ def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
         if task == "deblur" and min((15, 25, 50), key=lambda s: abs(s - sigma)) == 25:
             values["mu"] = 0.02
     elif parameters.preset == "default":
-        values |= _DEFAULT
+        values |= {**_DEFAULT, **_DEFAULT_TASK.get(task, {})}
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":
         values["iterations"] = _PREVIEW["iterations"]
     given = parameters.to_dict()
+    if given["sigma_f"] is not None:
+        values["sigma_f_end"] = given["sigma_f"]
     return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)

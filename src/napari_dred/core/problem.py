@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from napari_dred.core.denoisers.base import Denoiser
+from napari_dred.core.networks.skip import StripedConvolution
 from napari_dred.core.operators import Operator
 
 
@@ -70,7 +71,7 @@ def rms(x: Tensor) -> Tensor:
 
 
 def watch(module: nn.Module, check: Callable[[], None]) -> None:
-    """Call `check` before each layer of a network, on the way forward and on the way back."""
+    """Call `check` at each layer of a network, on the way forward and on the way back."""
 
     def on_forward(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         check()
@@ -83,6 +84,8 @@ def watch(module: nn.Module, check: Callable[[], None]) -> None:
     for m in module.modules():
         if isinstance(m, (nn.Conv2d, nn.BatchNorm2d)):
             m.register_forward_hook(on_forward)
+        if isinstance(m, StripedConvolution):
+            m.check = check
 
 
 def denoiser_level(start: float, end: float, progress: float, sigma: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from skimage.transform import resize
+from torch.nn import functional as F
 
 import napari_dred
-from napari_dred.core.admm import admm
+from napari_dred.core.admm import admm, look_every
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.base import FFDNetDenoiser
 from napari_dred.core.devices import choose_device, describe, free_memory
@@ -77,17 +78,20 @@ def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bo
     return np.asarray(m != 0)
 
 
-def _find_task(p: Parameters, missing: bool, blurred: bool) -> str:
-    """Name the task that the options make, which must be the one that was named."""
-    there = {"sr": p.scale > 1, "deblur": blurred, "inpaint": missing}
+def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:
+    """Name the task that the options make, which must be the one that was named.
+
+    Samples that are not finite are filled in whatever the task is.
+    """
+    there = {"sr": p.scale > 1, "deblur": blurred, "inpaint": masked}
     found = [name for name, is_there in there.items() if is_there] or ["denoise"]
     if p.task == "auto":
         return found[0]
-    if p.task not in found:
+    if p.task not in found and not (p.task == "inpaint" and broken):
         needs = {
             "sr": "a scale above 1",
             "deblur": "a blur (blur_sigma or a PSF)",
-            "inpaint": "a mask (or samples that are not finite)",
+            "inpaint": "a mask that marks at least one pixel",
             "denoise": f"no other damage, but the options say {' + '.join(found)}",
         }
         raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
@@ -102,10 +106,12 @@ def _check(
     planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
     finite = np.isfinite(planes)
     observed = finite & ~masked
-    if not finite.any():
-        raise InputError("no sample of the image is a finite number")
+    for k, channel in enumerate(finite):
+        if not channel.any():
+            which = f"channel {k} of the image" if len(planes) > 1 else "the image"
+            raise InputError(f"no sample of {which} is a finite number")
     if not observed.any(axis=(1, 2)).all():
-        raise InputError("the mask leaves nothing observed: every pixel is marked as missing")
+        raise InputError("nothing is observed: the mask marks every pixel as missing")
     if psf is not None and p.blur_sigma:
         raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
     kernel = None
@@ -114,15 +120,15 @@ def _check(
     elif p.blur_sigma:
         kernel = np.asarray(gaussian_kernel(p.blur_sigma), np.float64)
 
+    broken = int((~finite).any(0).sum())
     missing = int((~observed).any(0).sum())
-    task = _find_task(p, missing > 0, kernel is not None)
+    task = _find_task(p, masked=bool(masked.any()), broken=broken > 0, blurred=kernel is not None)
     if p.keep_observed and (p.scale > 1 or not missing):
-        why = f"scale is {p.scale}" if p.scale > 1 else "nothing is masked"
-        raise InputError(f"keep_observed is for inpainting, but {why}")
+        why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
+        raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
 
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     notes = []
-    broken = int((~finite).any(0).sum())
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
     sigma = p.sigma
@@ -147,7 +153,7 @@ def _check(
         missing=missing,
         masked=int(masked.sum()),
         device=describe(device),
-        memory=estimate_memory(len(planes), size, p),
+        memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
         notes=tuple(notes),
     )
@@ -174,14 +180,23 @@ def plan(
 
     Raises
     ------
-    InputError
+    InputError, RestorationError
         As `restore`.
     """
-    return _check(image, mask, psf, _parameters(parameters, overrides)).plan
+    with _in_words():
+        return _check(image, mask, psf, _parameters(parameters, overrides)).plan
 
 
 def _parameters(parameters: Parameters | None, overrides: dict[str, Any]) -> Parameters:
     return (parameters or Parameters()).replace(**overrides)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as e:
+        raise explain(e) from e
 
 
 @contextmanager
@@ -201,12 +216,17 @@ def _problem(given: _Input, control: Control) -> Problem:
     p = given.plan.parameters
     device = choose_device(p.device)
     bfloat16 = use_bfloat16(p.precision or "auto", device)
+    control.check()
     unit = np.where(given.observed, given.values.to_unit(given.planes), np.float32(0))
     filled = unit
     if given.plan.missing:
         filled = np.stack([_fill(c, o) for c, o in zip(unit, given.observed, strict=True)])
+        control.check()
     h, w = unit.shape[1:]
-    start = resize(filled, (len(unit), h * p.scale, w * p.scale), order=3, mode="edge")
+    start = torch.from_numpy(filled)[None].to(device)
+    if p.scale > 1:
+        start = F.interpolate(start, scale_factor=float(p.scale), mode="bicubic").clamp(0, 1)
+        control.check()
     observed = torch.from_numpy(given.observed.astype(np.float32))[None]
     operator = build_operator(
         (h, w),
@@ -218,7 +238,7 @@ def _problem(given: _Input, control: Control) -> Problem:
     operator.check = control.check
     return Problem(
         y=torch.from_numpy(unit)[None].to(device),
-        start=torch.from_numpy(start.clip(0, 1).astype(np.float32))[None].to(device),
+        start=start,
         operator=operator,
         sigma=given.plan.sigma / given.values.span,
         denoiser=FFDNetDenoiser(
@@ -297,13 +317,15 @@ def solve(
     p = _parameters(parameters, overrides)
     control = control or Control()
     began = time.perf_counter()
-    try:
+    with _in_words():
         given = _check(image, mask, psf, p)
         yield given.plan
         _refuse_if_too_large(given)
         yield from _run(given, control, began)
-    except (RuntimeError, MemoryError) as e:
-        raise _explain(e) from e
+
+
+def _step(state: State, total: int) -> Step:
+    return Step(state.iteration, total, float(state.loss), float(state.residual), note=state.note)
 
 
 def _run(given: _Input, control: Control, began: float) -> Generator[Step | Result, None, None]:
@@ -326,22 +348,22 @@ def _run(given: _Input, control: Control, began: float) -> Generator[Step | Resu
         if state is None:
             break
         last = state
-        if (
-            state.x.device.type == "cpu"
-            or state.note
-            or state.iteration in (1, total)
-            or (state.iteration % 10 == 0)
-        ):
-            step = Step(
-                state.iteration, total, float(state.loss), float(state.residual), None, state.note
-            )
+        due = state.iteration % look_every(state.x.device) == 0
+        if due or state.note or state.iteration in (1, total):
+            step = _step(state, total)
             steps.append(step)
             if control.take_image_request():
                 picture = _to_samples(state.x, given).astype(np.float32)
-                step = Step(step.iteration, total, step.loss, step.residual, picture, step.note)
+                step = dataclasses.replace(step, image=picture)
             yield step
     if last is None:
         raise RestorationError("stopped before the first iteration: there is no image yet")
+    if not bool(torch.isfinite(last.x).all()):
+        raise RestorationError(
+            f"the image is not finite after iteration {last.iteration}; try precision float32"
+        )
+    if steps[-1].iteration != last.iteration:
+        steps.append(_step(last, total))
     yield Result(
         image=_finish(last.x, given),
         plan=given.plan,
@@ -353,7 +375,7 @@ def _run(given: _Input, control: Control, began: float) -> Generator[Step | Resu
     )
 
 
-def _explain(error: RuntimeError | MemoryError) -> RestorationError:
+def explain(error: RuntimeError | MemoryError) -> RestorationError:
     """Say in words what torch or the system raised."""
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))

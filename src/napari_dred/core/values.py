@@ -56,7 +56,12 @@ class ValueRange:
             span_low, span_high = float(samples.min()), float(samples.max())
             headroom = HEADROOM * sigma
         span = span_high - span_low
-        if span > 0 and sigma > span / 2:
+        if not np.isfinite(2 * span):
+            raise InputError(
+                f"the image's samples reach from {span_low:g} to {span_high:g}, "
+                "which is too far to compute with; mark the outliers as missing"
+            )
+        if sigma > span / 2:
             raise InputError(
                 f"sigma is {sigma:g}, more than half the range of the image's samples "
                 f"({span_low:g} to {span_high:g}); give it in those same sample values"

@@ -37,7 +37,8 @@ def test_any_size_and_channel_count(h: int, w: int, channels: int) -> None:
     network = _network(channels, (h, w), [4, 6, 8])
     out = network(network.z)
     assert out.shape == (1, channels, h, w)
-    assert 0 <= float(out.detach().min()) and float(out.detach().max()) <= 1
+    assert float(out.detach().min()) >= 0
+    assert float(out.detach().max()) <= 1
 
 
 def test_seed_decides_and_the_global_generator_is_left_alone() -> None:

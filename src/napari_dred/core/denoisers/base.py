@@ -12,7 +12,6 @@ from napari_dred.core.denoisers import weights
 from napari_dred.core.errors import InputError
 from napari_dred.core.precision import autocast
 
-
 TILE = 1024  # side of the tiles of a large image; even
 
 

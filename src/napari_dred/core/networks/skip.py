@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2  # of the leaky rectifiers
+STRIP = 2**34  # multiplications in one go: some tenths of a second on a slow processor
 
 
 def level_widths(width: int, depth: int, *, uniform: bool) -> list[int]:
@@ -18,19 +19,40 @@ def level_widths(width: int, depth: int, *, uniform: bool) -> list[int]:
     return [max(4, min(width, (width // 8) << level)) for level in range(depth)]
 
 
-class _Convolution(nn.Conv2d):
-    """A convolution that keeps the size, with reflected borders."""
+class StripedConvolution(nn.Conv2d):
+    """A convolution with reflected borders that is done in strips where it takes long.
+
+    Attributes
+    ----------
+    check : callable
+        Called before each strip, forward and backward; may raise to leave the network.
+    """
+
+    check: Callable[[], None] = staticmethod(lambda: None)
 
     def forward(self, x: Tensor) -> Tensor:
-        pad = self.kernel_size[0] // 2
+        k, step = self.kernel_size[0], self.stride[0]
+        pad = k // 2
         if pad:
             x = F.pad(x, (pad, pad, pad, pad), mode="reflect")
-        return super().forward(x)
+        height, width = ((n - k) // step + 1 for n in x.shape[-2:])
+        rows = max(1, STRIP // (width * self.weight.numel()))
+        if rows >= height:
+            return super().forward(x)
+        strips = []
+        for top in range(0, height, rows):
+            self.check()
+            bottom = min(height, top + rows)
+            part = x[..., top * step : (bottom - 1) * step + k, :]
+            strips.append(super().forward(part))
+            if strips[-1].requires_grad:
+                strips[-1].register_hook(lambda _: self.check())
+        return torch.cat(strips, -2)
 
 
 def _block(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        _Convolution(n_in, n_out, kernel, stride),
+        StripedConvolution(n_in, n_out, kernel, stride),
         nn.BatchNorm2d(n_out, track_running_stats=False),
         nn.LeakyReLU(SLOPE, inplace=True),
     )
@@ -116,7 +138,7 @@ class SkipNetwork(nn.Module):
         self.input_size = (max(size[0], least), max(size[1], least))
         z = torch.rand((1, input_channels, *self.input_size), generator=generator) * 0.1
         self.z: Tensor
-        self.register_buffer("z", z)
+        self.register_buffer("z", z, persistent=False)  # not part of a copy of the state
 
     def forward(self, z: Tensor) -> Tensor:
         """Make the image of a (perturbed) input.

@@ -49,8 +49,8 @@ class Compose(Operator):
 
     def _spectrum(self) -> Tensor | None:
         # Near the truth for a blur and what keeps most of what the blur left, as
-        # down-sampling does. With a mask, which is far from circulant, measured to be worse
-        # than nothing.
+        # down-sampling does. A mask is far from circulant: with down-sampling it then takes
+        # more iterations, not fewer.
         if any(op.in_shape != self.in_shape for op in self.operators):
             return None
         spectra = [op._spectrum() for op in self.operators]
