@@ -35,7 +35,7 @@ from napari_dred.core.control import Interrupted
 from napari_dred.core.networks import skip
 from napari_dred.core.problem import Problem, State
 
-TINY: dict[str, Any] = {"iterations": 3, "width": 8, "depth": 2, "sigma": 10}
+TINY: dict[str, Any] = {"iterations": 3, "width": 8, "depth": 2, "sigma": 10, "polish": 0}
 QUICK: dict[str, Any] = {"preset": "preview", "iterations": 4}
 
 
@@ -90,6 +90,20 @@ def test_records_are_a_plan_then_steps_then_a_result() -> None:
     assert result.steps == tuple(steps)
     assert result.stop_reason == "iterations"
     assert plan_ == result.plan
+
+
+def test_polishing_comes_after_the_iterations() -> None:
+    *_, result = solve(_image(), **(TINY | {"polish": 2}))
+    assert isinstance(result, Result)
+    assert [(s.iteration, s.total) for s in result.steps] == [(k, 5) for k in range(1, 6)]
+    plain = restore(_image(), **TINY)
+    assert not np.array_equal(result.image, plain.image)
+
+
+def test_polishing_belongs_to_dred() -> None:
+    result = restore(_image(), preset="preview", iterations=2, polish=5, sigma=10)
+    assert [s.total for s in result.steps] == [2, 2]
+    assert restore(_image(), method="hqs", sigma=10).parameters.polish == 0
 
 
 def test_plan_is_the_plan_of_the_run() -> None:

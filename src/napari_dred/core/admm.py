@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.errors import RestorationError
+from napari_dred.core.hqs import polish
 from napari_dred.core.networks.skip import SkipNetwork, level_widths
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast
@@ -32,6 +34,17 @@ class _Variables:
 
 
 _Good = tuple[dict[str, Any], _Variables]
+
+
+def dred(problem: Problem, p: Parameters) -> Iterator[State]:
+    """`admm`, then `p.polish` steps of half-quadratic splitting from its result."""
+    assert p.polish is not None
+    state = None
+    for state in admm(problem, p):
+        yield state
+    if state is not None and p.polish:
+        for step in polish(dataclasses.replace(problem, start=state.x.clamp(0, 1)), p.polish):
+            yield dataclasses.replace(step, iteration=state.iteration + step.iteration)
 
 
 def look_every(device: torch.device) -> int:

@@ -61,7 +61,7 @@ def estimate_seconds(
     if p.method == "dred":
         assert p.denoise_every is not None and p.theta_steps is not None
         assert p.x_steps is not None
-        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1)
+        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1) + (p.polish or 0)
         per_iteration = fit * p.theta_steps
     if channels != 3:
         denoise *= channels

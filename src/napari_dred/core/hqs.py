@@ -10,11 +10,13 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
 FIRST_LEVEL = 49 / 255
+POLISH_FROM = 2.0  # times the noise level
 DATA_WEIGHT = 0.23
+LEAST_SIGMA = 0.25 / 255
 
 
 def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
-    """Alternate between the data's proximal step and the denoiser.
+    """Restore with `p.iterations` calls of the denoiser, from `problem.start`.
 
     As Zhang et al. (2021, "DPIR"): the level sigma_k falls from 49/255 to the
     level of the noise, evenly in its logarithm, and the weight of the data step is
@@ -24,7 +26,7 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
     ----------
     problem : Problem
     p : Parameters
-        Complete; `iterations` denoiser calls are made.
+        Complete.
 
     Yields
     ------
@@ -32,12 +34,29 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
         Its image is the denoiser's output.
     """
     assert p.iterations is not None
-    sigma = max(problem.sigma, 0.25 / 255)
-    levels = np.geomspace(max(FIRST_LEVEL, sigma), sigma, p.iterations)
+    sigma = max(problem.sigma, LEAST_SIGMA)
+    return _steps(problem, max(FIRST_LEVEL, sigma), sigma, p.iterations)
+
+
+def polish(problem: Problem, count: int) -> Iterator[State]:
+    """Take the last few steps of `hqs` only, from an image that is nearly right.
+
+    Parameters
+    ----------
+    problem : Problem
+        With that image as its `start`.
+    count : int
+        Calls of the denoiser, at twice the noise level first.
+    """
+    sigma = max(problem.sigma, LEAST_SIGMA)
+    return _steps(problem, POLISH_FROM * sigma, sigma, count)
+
+
+def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[State]:
     z = x = problem.start
-    for k, level in enumerate(levels.tolist(), 1):
+    for k, level in enumerate(np.geomspace(first, last, count).tolist(), 1):
         problem.check()
-        rho = DATA_WEIGHT * sigma**2 / level**2
+        rho = DATA_WEIGHT * (last / level) ** 2
         x = problem.operator.prox(z, problem.y, rho, start=x)
         previous, z = z, problem.denoiser(x.clamp(0, 1), level)
         misfit = problem.operator.forward(z) - problem.y

@@ -117,6 +117,13 @@ class Parameters:
     average: float | None = _option(
         None, "Decay of the running mean of X - U that is the output; 0 for none.", ge=0, lt=1
     )
+    polish: int | None = _option(
+        None,
+        "Steps of 'hqs' after the last iteration, at low levels; they bring the result back "
+        "to the data.",
+        ge=0,
+        le=1000,
+    )
     jitter: float | None = _option(
         None, "Standard deviation of the noise added to the network's input.", ge=0, le=1
     )

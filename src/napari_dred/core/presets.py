@@ -22,6 +22,7 @@ _PAPER: dict[str, Any] = {
     "sigma_f_end": 0.0,
     "initial_x": "observed",
     "average": 0.0,
+    "polish": 0,
     "jitter": 0.02,
     "width": 128,
     "uniform_width": True,
@@ -50,11 +51,18 @@ _DEFAULT: dict[str, Any] = {
     "sigma_f": 0.0,
     "sigma_f_end": 0.0,
     "average": 0.98,
+    "polish": 6,
     "uniform_width": False,
     "precision": "auto",
 }
 _DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
-_PREVIEW: dict[str, Any] = {**_DEFAULT, "method": "hqs", "iterations": 24, "average": 0.0}
+_PREVIEW: dict[str, Any] = {
+    **_DEFAULT,
+    "method": "hqs",
+    "iterations": 24,
+    "average": 0.0,
+    "polish": 0,
+}
 
 
 def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
@@ -77,7 +85,7 @@ def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":
-        values["iterations"] = _PREVIEW["iterations"]
+        values |= {"iterations": _PREVIEW["iterations"], "polish": 0}
     given = parameters.to_dict()
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]

@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 import napari_dred
-from napari_dred.core.admm import admm, look_every
+from napari_dred.core.admm import dred, look_every
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.base import FFDNetDenoiser
 from napari_dred.core.devices import choose_device, describe, free_memory
@@ -34,7 +34,7 @@ from napari_dred.core.values import ValueRange
 
 MIN_SIDE = 8
 MAX_CHANNELS = 16
-SOLVERS = {"dred": admm, "hqs": hqs}
+SOLVERS = {"dred": dred, "hqs": hqs}
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,8 @@ def _step(state: State, total: int) -> Step:
 def _run(given: _Input, control: Control, began: float) -> Generator[Step | Result, None, None]:
     p = given.plan.parameters
     assert p.iterations is not None and p.method is not None
-    total, steps, last = p.iterations, list[Step](), None
+    total = p.iterations + (p.polish or 0 if p.method == "dred" else 0)
+    steps, last = list[Step](), None
     reason = "iterations"
     states: Iterator[State] | None = None
     while reason == "iterations":
