@@ -186,6 +186,29 @@ def test_paper_preset_is_the_paper_s(task):
     assert p.initial_x == ("zeros" if task == "sr" else "observed")
 
 
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [  # lambda, mu, rate, its decay, iterations, sigma_f first and last, X at the start
+        ("inpaint", (0.05, 0.06, 0.001, 1.0, 3000, 25.0, 25.0, "zeros")),
+        ("sr", (0.1, 0.2, 0.001, 1.0, 500, 25.0, 20.0, "zeros")),
+        ("deblur", (0.02, 0.04, 0.004, 0.9, 3000, 0.0, 0.0, "observed")),
+    ],
+)
+def test_published_code_s_column_is_whole(task, column):
+    p = fill_in(Parameters(preset="paper-code"), task, 50.0)
+    assert column == (
+        *(p.lam, p.mu, p.learning_rate, p.learning_rate_decay, p.iterations),
+        *(p.sigma_f, p.sigma_f_end, p.initial_x),
+    )
+    assert (p.average, p.polish, p.denoise_every, p.precision) == (0.0, 0, 1, "float32")
+    assert (p.width, p.depth, p.uniform_width, p.jitter) == (128, 5, True, 0.02)
+
+
+def test_a_level_given_alone_holds_to_the_end():
+    p = fill_in(Parameters(preset="paper", sigma_f=10), "sr", 5.0)
+    assert (p.sigma_f, p.sigma_f_end) == (10, 10)
+
+
 @pytest.mark.parametrize(("sigma", "mu"), [(15.0, 0.04), (25.0, 0.02), (50.0, 0.04)])
 def test_deblurring_as_in_the_published_code_depends_on_the_noise(sigma, mu):
     assert fill_in(Parameters(preset="paper-code"), "deblur", sigma).mu == mu
