@@ -68,8 +68,6 @@ def started(iterations: int | None) -> tuple[napari.Viewer, RestoreWidget]:
     viewer.window.resize(*WINDOW)
     viewer.open_sample("napari-dred", "damaged_scan")
     _, panel = viewer.window.add_plugin_dock_widget("napari-dred", "Restore image")
-    panel.form.estimate_sigma.value = False
-    panel.form.sigma.value = damaged_scan().parameters["sigma"]
     if iterations is not None:
         panel.form.iterations.value = iterations
     QTest.qWait(1000)

@@ -9,13 +9,14 @@ tests/viewer where napari itself cannot be imported.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import cache
 from importlib.metadata import entry_points
 
 import pytest
 from hypothesis import settings
+
+from napari_dred.viewer.demo import why_no_window
 
 # Before torch or napari are imported, here and in child processes. One thread: the images are
 # small, and where other work shares the cores two threads would wait for each other.
@@ -40,36 +41,12 @@ else:
     pytest_plugins = [entry_points(group="pytest11")[n].value for n in ("napari", "pytest-qt")]
 
 WINDOW_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
-PROBE = """
-from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
-from qtpy.QtWidgets import QApplication
-app = QApplication([])
-surface, context = QOffscreenSurface(), QOpenGLContext()
-surface.create()
-assert context.create() and context.makeCurrent(surface), "there is no OpenGL"
-"""
 
 
 @cache
-def why_no_window() -> str:
-    """The reason why a window cannot be opened, empty where it can.
-
-    Tried in another process, as Qt ends the process where there is no display.
-    """
-    if NO_NAPARI:
-        return NO_NAPARI
-    if sys.platform == "linux" and not os.environ.get("DISPLAY"):
-        return "there is no display and no Xvfb"
-    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60)
-    if done.returncode == 0:
-        return ""
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("qt.")][:1] or lines[-1:]
-    return f"no window can be opened: {''.join(said) or f'exit status {done.returncode}'}"
-
-
-def reason_to_skip() -> str:
-    reason = why_no_window()
+def reason_to_skip() -> str | None:
+    """Why no window can be opened here, None where one can."""
+    reason = NO_NAPARI or why_no_window()
     if reason and os.environ.get("CI"):
         raise pytest.UsageError(f"with CI set, the window tests must run, but {reason}")
     return reason

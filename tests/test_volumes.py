@@ -120,6 +120,50 @@ def test_a_float_result_of_a_whole_number_image_keeps_the_rest():
     np.testing.assert_array_equal(records[-1].image, expected)
 
 
+@pytest.mark.parametrize(
+    ("options", "margin"),
+    [
+        ({}, 32),
+        ({"parameters": Parameters(blur_sigma=2)}, 32),
+        ({"parameters": Parameters(blur_sigma=20)}, 80),
+        ({"parameters": Parameters(blur_sigma=20.1, scale=2)}, 41),
+        ({"psf": np.ones((9, 99))}, 50),
+        ({"psf": np.ones((9, 99)), "parameters": Parameters(scale=2)}, 32),
+        ({"parameters": Parameters(blur_sigma=20), "margin": 3}, 3),
+    ],
+)
+def test_the_margin_reaches_as_far_as_the_blur(options, margin):
+    _, solver = run(np.zeros((200, 210), np.uint8), region=Region(90, 95, 100, 106), **options)
+    assert solver.image.shape == (5 + 2 * margin, 6 + 2 * margin)
+
+
+def test_what_a_blur_continued_in_a_circle_is_restored_as_a_whole():
+    image = np.zeros((100, 100), np.uint8)
+    part, whole = Region(0, 20, 0, 20), Region(0, 100, 0, 100)
+    circular = Parameters(blur_sigma=1, boundary="circular")
+    with pytest.raises(InputError, match="'circular'"):
+        run(image, region=part, parameters=circular)
+    with pytest.raises(InputError, match="'circular'"):
+        run(image, region=part, psf=np.ones((3, 3)), parameters=Parameters(boundary="circular"))
+    run(image, region=whole, parameters=circular)
+    run(image, region=part, parameters=Parameters(boundary="circular"))  # there is no blur
+
+
+@pytest.mark.parametrize("how", ["mask", "NaN", "one channel"])
+def test_a_region_within_a_hole_is_refused_in_words(how):
+    image = np.ones((200, 200, 3), np.float32)
+    mask = np.zeros((200, 200), bool)
+    if how == "mask":
+        mask[20:180, 20:180] = True
+    else:
+        image[20:180, 20:180, 1 : 2 if how == "one channel" else None] = np.nan
+    with pytest.raises(InputError, match=r"the region has no observed pixel.*larger region"):
+        run(image, mask, Region(90, 110, 90, 110))
+    run(image, mask, Region(40, 110, 90, 110))  # the margin reaches what is known
+    # Of a whole image it is not for us to say.
+    run(image, np.ones((200, 200)), Region(0, 200, 0, 200))
+
+
 def test_a_mask_of_another_size_is_refused_in_words():
     with pytest.raises(InputError, match=r"\(4, 4\).*\(5, 5\)"):
         run(np.zeros((5, 5)), np.zeros((4, 4)), Region(0, 2, 0, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +18,9 @@ from napari_dred.core.records import Plan, Result, Step
 Record = Plan | Step | Result
 Solver = Callable[..., Iterator[Record]]
 
-#: Pixels around a rectangle that are given to the solver with it: one pixel of the network's
-#: coarsest level, so that what lies next to the border looks the same on both sides.
+#: Pixels around a rectangle that are given to the solver with it, or as many as a blur reaches if
+#: that is more: one pixel of the network's coarsest level, so that what lies next to the border
+#: looks the same on both sides.
 MARGIN = 32
 
 
@@ -74,7 +76,7 @@ def solve_region(
     mask: ArrayLike | None = None,
     region: Region | None = None,
     *,
-    margin: int = MARGIN,
+    margin: int | None = None,
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     control: Control | None = None,
@@ -90,8 +92,9 @@ def solve_region(
         True or non-zero marks a missing pixel.
     region : Region, optional
         What is to be restored; the whole image if left out. Parts beyond the image are ignored.
-    margin : int
-        Pixels around the region that are solved with it and then thrown away.
+    margin : int, optional
+        Pixels around the region that are solved with it and then thrown away; enough of them
+        if left out.
     psf, parameters, control
         As for `napari_dred.solve`.
     solve : callable, optional
@@ -108,7 +111,8 @@ def solve_region(
     Raises
     ------
     InputError
-        If the region does not lie on the image, and as `napari_dred.solve` does.
+        If the region does not lie on the image, has no observed pixel in it or around it, or
+        is a part of an image that a blur continued in a circle; and as `napari_dred.solve` does.
     """
     run = solve or _core_solve()
     known = np.asarray(image)
@@ -129,8 +133,21 @@ def solve_region(
             f"the region (rows {region.top} to {region.bottom}, columns {region.left} to "
             f"{region.right}) has no pixel on the image of {height} x {width}; move or enlarge it"
         )
-    outer = inner.grown(margin).clipped(height, width)
-    factor = (parameters or Parameters()).scale
+    asked = parameters or Parameters()
+    factor = asked.scale
+    reach = _reach(asked, psf)
+    outer = inner.grown(max(MARGIN, reach) if margin is None else margin).clipped(height, width)
+    if outer.shape != (height, width):
+        if reach and asked.boundary == "circular":
+            raise InputError(
+                "boundary is 'circular', which holds for a whole image only; "
+                "restore all of it, or choose another boundary"
+            )
+        if not _any_observed(known[outer.slices], None if hidden is None else hidden[outer.slices]):
+            raise InputError(
+                "the region has no observed pixel, neither in it nor next to it; "
+                "choose a larger region"
+            )
     within = tuple(
         slice((a - o) * factor, (b - o) * factor)
         for a, b, o in (
@@ -161,13 +178,35 @@ def _core_solve() -> Solver:
     return solve
 
 
+def _reach(p: Parameters, psf: ArrayLike | None) -> int:
+    """How many pixels of the image a blur carries a sample along; 0 without one."""
+    along = 4 * p.blur_sigma if psf is None else max(np.shape(psf), default=0) / 2
+    return math.ceil(along / p.scale)
+
+
+def _any_observed(part: NDArray[Any], mask: NDArray[Any] | None) -> bool:
+    """Whether each channel has a sample that is known."""
+    return bool((~_missing(part, mask)).any(axis=(0, 1)).all())
+
+
+def _missing(part: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Which samples are masked or not finite; of the shape of `part`."""
+    lost = np.zeros(part.shape[:2], bool) if mask is None else mask != 0
+    finite = np.isfinite(part) if part.dtype.kind in "fc" else np.ones(part.shape, bool)
+    missing: NDArray[np.bool_] = ~finite | (lost[..., None] if part.ndim == 3 else lost)
+    return missing
+
+
 def _of_region(
     plan: Plan, image: NDArray[Any], mask: NDArray[Any] | None, region: Region, factor: int
 ) -> Plan:
     """The plan of the crop with the numbers of the region without its margin."""
-    part = image[region.slices]
-    lost = np.zeros(part.shape[:2], bool) if mask is None else mask[region.slices] != 0
-    unusable = ~np.isfinite(part)
-    missing = lost | (unusable.any(axis=-1) if part.ndim == 3 else unusable)
+    part, lost = image[region.slices], None if mask is None else mask[region.slices]
+    missing = _missing(part, lost)
     shape = (region.shape[0] * factor, region.shape[1] * factor, *part.shape[2:])
-    return replace(plan, shape=shape, masked=int(lost.sum()), missing=int(missing.sum()))
+    return replace(
+        plan,
+        shape=shape,
+        masked=0 if lost is None else int(np.count_nonzero(lost)),
+        missing=int(np.count_nonzero(missing.any(axis=-1) if part.ndim == 3 else missing)),
+    )

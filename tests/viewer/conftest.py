@@ -30,6 +30,7 @@ class FakeSolver:
         self.steps, self.seconds, self.error, self.quick = steps, seconds, error, quick
         self.closed = self.images = self.records = 0
         self.asked = None
+        self.sigma = 3.25  # the estimate
 
     def __call__(self, image, mask=None, *, psf=None, parameters=None, control=None):
         parameters = parameters or Parameters()
@@ -44,7 +45,7 @@ class FakeSolver:
             task="inpaint" if lost else "denoise",
             shape=restored.shape,
             parameters=parameters.replace(iterations=self.steps),
-            sigma=3.25,
+            sigma=self.sigma,
             sigma_estimated=parameters.sigma is None,
             missing=lost,
             masked=lost,

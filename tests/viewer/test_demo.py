@@ -74,7 +74,10 @@ def test_a_display_that_does_not_answer(monkeypatch):
     [
         (0, b"", None),
         (1, b"qtpy.QtBindingsNotFoundError: No Qt bindings could be found", "no Qt binding"),
-        (-6, b"could not load the Qt platform plugin", "Qt cannot open a window"),
+        (1, b"ModuleNotFoundError: No module named 'qtpy'", "no Qt binding"),
+        (1, b"\nthere is no OpenGL\n", "(there is no OpenGL)"),
+        (-6, b"qt.qpa.xcb: no display\nSorry.\n", "(qt.qpa.xcb: no display)"),
+        (-6, b"", "(exit status -6)"),
     ],
 )
 def test_what_the_trial_tells(monkeypatch, status, error, said):
@@ -83,6 +86,13 @@ def test_what_the_trial_tells(monkeypatch, status, error, said):
     monkeypatch.setattr(demo.subprocess, "run", lambda *args, **kwargs: done)
     reason = demo.why_no_window()
     assert reason is None if said is None else said in reason
+
+
+@pytest.mark.window
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can GLX be taken away")
+def test_a_display_without_opengl(monkeypatch):
+    monkeypatch.setenv("QT_XCB_GL_INTEGRATION", "none")
+    assert "no OpenGL" in demo.why_no_window()
 
 
 def test_qt_that_hangs(monkeypatch):

@@ -13,7 +13,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_dred import InputError
+from napari_dred.io import enlarged
 from napari_dred.viewer.layers import (
+    check_mask,
     mask_statement,
     provenance,
     read_mask,
@@ -160,8 +162,7 @@ def test_colour_is_no_axis_and_alpha_comes_back():
         plane, np.zeros((4, 6, 3)), name="r", scale=2, region=Region(1, 3, 2, 5)
     )
     assert twice.dtype == np.uint8
-    np.testing.assert_array_equal(twice[::2, ::2, 3], pixels[1:3, 2:5, 3])
-    np.testing.assert_array_equal(twice[1::2, 1::2, 3], pixels[1:3, 2:5, 3])
+    np.testing.assert_array_equal(twice[..., 3], enlarged(pixels[1:3, 2:5, 3], 2))
 
 
 def test_a_stack_of_colour_images_gives_one_colour_image():
@@ -262,6 +263,16 @@ def test_whole_numbers_are_rounded_and_clipped():
     np.testing.assert_array_equal(values, np.array([[0, 2, 254, 255]], np.uint8))
 
 
+@pytest.mark.parametrize("dtype", [np.uint32, np.int32, np.uint64, np.int64])
+def test_the_brightest_preview_stays_the_brightest(dtype):
+    viewer = ViewerModel()
+    top = np.iinfo(dtype).max
+    plane = read_plane(viewer.add_image(np.full((4, 4), top, dtype)), viewer)
+    values, _, _ = result_layer(plane, np.full((4, 4), top, np.float32), name="r")
+    assert values.dtype == dtype
+    assert (values > 0.99 * top).all()
+
+
 def test_the_metadata_say_of_what_and_how():
     viewer = ViewerModel()
     layer = viewer.add_image(np.zeros((3, 4, 5)), name="cells")
@@ -293,6 +304,19 @@ def test_a_mask_of_a_stack_is_that_of_the_plane_shown():
     assert read_mask(labels, layer, viewer).nonzero() == (2, 3)
     viewer.dims.set_current_step(0, 2)
     assert not read_mask(labels, layer, viewer).any()
+
+
+def test_whether_a_mask_fits_is_told_without_reading_it():
+    def block():
+        raise AssertionError("it was read")
+
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((3, 4, 5)))
+    labels = Labels(np.zeros((3, 4, 5), int))
+    labels._data = da.map_blocks(block, dtype=int, chunks=((3,), (4,), (5,)), meta=np.zeros(0, int))
+    assert check_mask(labels, image, viewer)[1:] == (slice(None), slice(None))
+    with pytest.raises(InputError, match="size"):
+        check_mask(labels, Image(np.zeros((9, 9))), viewer)
 
 
 def test_a_flat_mask_holds_for_all_planes_and_a_colour_image_has_a_flat_mask():

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from npe2 import PluginManifest
 from npe2.manifest.contributions import SampleDataGenerator
-
-import napari_dred
 
 MENUS = {"napari/layers/filter"}  # of those that napari lets plugins add to
 
@@ -23,14 +20,6 @@ def test_it_is_valid_and_its_name_is_the_distributions(manifest):
     manifest.validate_imports()
     assert manifest.name == "napari-dred"
     assert PluginManifest.from_distribution("napari-dred").contributions == manifest.contributions
-
-
-def test_the_link_at_the_top_is_the_file_in_the_package():
-    source = Path(napari_dred.__file__).parent
-    top = source.parent.parent / "napari.yaml"
-    if source.parent.name != "src":
-        pytest.skip("the package is installed: there is no source tree beside it")
-    assert top.resolve() == (source / "napari.yaml").resolve()
 
 
 def test_every_command_is_offered_somewhere(manifest):

@@ -13,7 +13,9 @@ from napari.components import ViewerModel
 from napari.utils import progress
 
 from napari_dred import InputError, Parameters, RestorationError
+from napari_dred.viewer import form, restore_widget, samples
 from napari_dred.viewer.form import RECTANGLE, VISIBLE
+from napari_dred.viewer.layers import read_mask
 from napari_dred.viewer.restore_widget import RestoreWidget
 
 pytestmark = pytest.mark.window
@@ -70,7 +72,7 @@ def test_a_run_shows_its_progress_and_ends_with_one_new_layer(
     assert "it/s" in panel.status.value
     assert panel.bar.value > 0
     assert panel.bar.max == 40
-    assert "0.2 GB" in panel.plan_line.value
+    assert "256 MiB" in panel.plan_line.value
     assert "12 s" in panel.plan_line.value
     assert "A note." in panel.plan_line.value
     assert panel.form.sigma.value == 3.25  # the estimate
@@ -116,6 +118,25 @@ def test_stop_and_keep(qtbot, make_panel, picture, wait):
     assert [x.name for x in viewer.layers] == ["photo", "photo restored"]
     assert panel.status.value.startswith("Stopped after")
     assert viewer.layers[-1].metadata["napari-dred"]["stop_reason"] == "stopped"
+
+
+def test_a_run_that_was_stopped_cannot_be_paused(qtbot, make_panel, picture, wait):
+    panel, viewer, solver = make_panel(seconds=600, quick=1)
+    viewer.add_image(picture, name="photo")
+    panel.restore_button.native.click()
+    qtbot.waitUntil(lambda: solver.records == 2)
+    panel.stop_button.native.click()
+    panel.pause_button.native.click()
+    assert not panel.pause_button.enabled
+    assert not panel.stop_button.enabled
+    assert panel.cancel_button.enabled
+    assert panel.status.value == "Stopping…"
+    assert panel.pause_button.text == "Pause"
+    wait(panel, 2)
+    assert panel.status.value.startswith("Stopped after")
+    panel.restore_button.native.click()
+    assert panel.pause_button.enabled
+    assert panel.stop_button.enabled
 
 
 def test_stop_before_the_first_iteration_is_said_and_no_alarm(
@@ -197,7 +218,7 @@ def test_a_failed_run_is_one_sentence_and_the_next_run_works(
     panel, viewer, solver = make_panel(error=error)
     viewer.add_image(picture, name="photo")
     panel.restore_button.native.click()
-    wait(panel)
+    wait(panel, 30)  # torch is imported for the words
     (said,) = heard
     assert str(said.severity) == "error"
     assert said.actions == ()  # no traceback
@@ -219,6 +240,48 @@ def test_a_fault_of_the_program_is_shown_with_its_traceback(make_panel, picture,
     wait(panel)
     assert "Internal error" in panel.status.value
     assert heard[0].exception.__traceback__ is not None
+
+
+@pytest.mark.parametrize("where", ["before it is added", "after"])
+def test_a_result_that_cannot_be_laid_over_its_input_is_not_lost(
+    make_panel, picture, wait, heard, monkeypatch, where
+):
+    panel, viewer, _ = make_panel(steps=3)
+    viewer.add_image(picture, name="photo")
+
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError("bad transform")
+
+    if where == "after":
+        viewer.layers.events.inserted.connect(fail)
+    else:
+        monkeypatch.setattr(restore_widget, "result_layer", fail)
+    monkeypatch.setattr(RestoreWidget, "_show_preview", lambda *_: None)
+    panel.restore_button.native.click()
+    wait(panel)
+    assert [x.name for x in viewer.layers] == ["photo", "photo restored"]
+    np.testing.assert_array_equal(viewer.layers[-1].data, picture)
+    assert viewer.layers[-1].metadata["napari-dred"]["iterations"] == 3
+    assert panel.status.value.startswith("Done after 3 iterations")
+    assert "may not lie where its input does" in text_of(heard)[0]
+
+
+def test_a_result_that_cannot_be_shown_at_all_is_said_with_a_traceback(
+    make_panel, picture, wait, heard, monkeypatch
+):
+    panel, viewer, _ = make_panel(steps=3)
+    viewer.add_image(picture, name="photo")
+
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError("no layer")
+
+    monkeypatch.setattr(RestoreWidget, "_show_preview", lambda *_: None)
+    monkeypatch.setattr(RestoreWidget, "_show_result", fail)
+    panel.restore_button.native.click()
+    wait(panel)
+    assert panel.status.value == "Internal error: no layer"
+    assert heard[0].exception.__traceback__ is not None
+    assert not panel.cancel_button.enabled
 
 
 def test_a_users_mistake_is_one_sentence(make_panel, picture, wait, heard):
@@ -404,6 +467,76 @@ def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
     assert not panel.form.parameters().keep_observed
 
 
+def test_with_nothing_to_fill_in_there_is_nothing_to_keep(make_panel, picture, wait):
+    panel, viewer, solver = make_panel(steps=2)
+    image = viewer.add_image(picture)
+    labels = viewer.add_labels(np.zeros((40, 48), int))
+    viewer.add_shapes([np.array([[9, 9], [9, 20], [15, 20], [15, 9]])])
+    panel.form.mask.value = labels
+    panel.form.keep_observed.value = True
+
+    def asked():
+        panel.restore_button.native.click()
+        wait(panel)
+        viewer.layers.pop()
+        return solver.asked.keep_observed
+
+    assert not asked()
+    labels.data[0, 0] = 1
+    assert asked()
+    panel.form.region.value = RECTANGLE
+    assert not asked()
+    labels.data[10, 10] = 1
+    assert asked()
+    labels.data[:] = 0
+    image.data = np.where(np.eye(40, 48), np.nan, picture)  # the NaN are filled in too
+    assert asked()
+    assert panel.form.keep_observed.value
+
+
+def test_the_box_shows_and_keeps_the_level_of_an_image_of_any_range(make_panel, picture, wait):
+    panel, viewer, solver = make_panel(steps=2)
+    solver.sigma = 2.34567e-7
+    viewer.add_image(picture / 255e5, name="faint")
+    panel.restore_button.native.click()
+    wait(panel)
+    assert panel.form.sigma.value == pytest.approx(solver.sigma, rel=0.01)
+    panel.form.estimate_sigma.value = False
+    assert panel.form.parameters().sigma == solver.sigma  # to the last digit, unless edited
+    panel.form.sigma.value = 2e-6
+    assert panel.form.parameters().sigma == 2e-6
+    panel.form.image.value = viewer.add_image(picture)
+    assert panel.form.sigma.value == 2e-6  # what was typed does not vanish
+    panel.form.sigma.value = 12.345
+    assert panel.form.sigma.value == pytest.approx(12.34, abs=0.011)
+
+
+def test_the_samples_damage_is_filled_in_and_forgotten(make_panel, picture):
+    viewer = ViewerModel()
+    own = viewer.add_image(picture)
+    opened = {}
+    for name in ("blurred", "low_resolution", "noisy_micrograph"):
+        ((data, state, _),) = getattr(samples, name)()
+        opened[name] = viewer.add_image(data, **state)
+    viewer.layers.selection.active = opened["blurred"]
+    panel, _, _ = make_panel(viewer)
+
+    def asked():
+        parameters = panel.form.parameters()
+        return parameters.blur_sigma, parameters.scale, parameters.sigma
+
+    assert asked() == (1.6, 1, 2)
+    panel.form.image.value = opened["low_resolution"]
+    assert asked() == (0, 2, 3)
+    panel.form.image.value = opened["noisy_micrograph"]
+    assert asked() == (0, 1, 25)
+    panel.form.image.value = own
+    assert asked() == (0, 1, None)
+    panel.form.blur_sigma.value = 3  # of one's own images nothing is changed
+    panel.form.image.value = viewer.add_image(picture)
+    assert asked() == (3, 1, None)
+
+
 def test_one_core_is_left_to_the_window(make_panel, monkeypatch):
     import os
 
@@ -448,6 +581,39 @@ def test_the_line_under_the_mask_follows_the_visible_part(qtbot, make_panel):
     assert panel.form.mask_line.value.startswith("10,000 pixels (100.0 %)")
     viewer.scene.camera.zoom = 10
     qtbot.waitUntil(lambda: panel.form.mask_line.value.startswith("100 pixels (100.0 %)"))
+
+
+def test_the_mask_is_read_when_it_changes_and_not_when_the_view_does(
+    qtbot, make_panel, monkeypatch
+):
+    reads = []
+
+    def counting(*args):
+        reads.append(args)
+        return read_mask(*args)
+
+    monkeypatch.setattr(form, "read_mask", counting)
+    panel, viewer, _ = make_panel()
+    viewer.add_image(np.zeros((3, 200, 200)))
+    labels = viewer.add_labels(np.ones((3, 200, 200), int))
+    viewer.canvas.size = (100, 100)
+    panel.form.mask.value = labels
+    qtbot.wait(200)  # what was still under way
+    reads.clear()
+    shown = []
+    monkeypatch.setattr(form.RestoreForm, "_region", lambda self, image: shown.append(image))
+    viewer.scene.camera.zoom = 3
+    qtbot.wait(200)
+    assert shown == []  # nothing depends on the view
+    panel.form.region.value = VISIBLE
+    for zoom in (4, 5):
+        viewer.scene.camera.zoom, before = zoom, len(shown)
+        qtbot.waitUntil(lambda before=before: len(shown) > before)
+    assert reads == []
+    viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: len(reads) == 1)
+    labels.paint((2, 10, 10), 0)
+    qtbot.waitUntil(lambda: len(reads) == 2)
 
 
 def test_no_mask_can_be_chosen_by_hand(make_panel, picture):
@@ -545,10 +711,8 @@ def test_5b_closing_the_viewer_ends_the_run(
     if moment == "paused":
         panel.pause_button.native.click()
     worker = panel.worker
-    start = time.monotonic()
     viewer.close()
     WorkerBase.await_workers(2000)  # what napari does at its end; raises after two seconds
-    assert time.monotonic() - start < 2
     ended(qtbot, worker, 2)
     qtbot.waitUntil(lambda: panel.worker is None)
     assert solver.closed == 1
@@ -612,3 +776,43 @@ def test_a_real_restoration_in_the_window(qtbot, make_napari_viewer, wait, heard
     made = json.loads(json.dumps(result.metadata["napari-dred"]))
     assert made["task"] == "inpaint"
     assert made["missing_pixels"] == 80
+
+
+def test_the_buttons_act_in_the_middle_of_a_real_step(qtbot, make_napari_viewer, wait, heard):
+    """Each is to act within two seconds; five leave room for a loaded machine."""
+    rng = np.random.default_rng(3)
+    viewer = make_napari_viewer()
+    image = rng.integers(0, 256, (512, 512), dtype=np.uint8)
+    viewer.add_image(image, name="photo")
+    panel = RestoreWidget(viewer)
+    dock = viewer.window.add_dock_widget(panel, name="Restore image")
+    panel.form.device.value = "cpu"
+
+    def resting():
+        before = time.process_time()
+        time.sleep(0.5)
+        return time.process_time() - before < 0.03
+
+    def begun():
+        panel.restore_button.native.click()
+        qtbot.waitUntil(lambda: panel.plan_line.value != "", timeout=40_000)
+        return panel.worker
+
+    begun()
+    qtbot.waitUntil(lambda: panel.bar.value > 0, timeout=40_000)
+    panel.pause_button.native.click()
+    qtbot.waitUntil(resting, timeout=5000)
+    panel.pause_button.native.click()
+    qtbot.waitUntil(lambda: not resting(), timeout=5000)
+    panel.stop_button.native.click()
+    wait(panel, 5)
+    assert panel.status.value.startswith("Stopped after")
+    assert not np.array_equal(viewer.layers["photo restored"].data, image)
+
+    worker = begun()
+    panel.cancel_button.native.click()
+    ended(qtbot, worker, 5)
+    worker = begun()
+    dock.destroyOnClose()
+    ended(qtbot, worker, 5)
+    assert heard == []

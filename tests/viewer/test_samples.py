@@ -32,4 +32,7 @@ def test_the_damaged_scan_comes_with_its_mask():
     image, labels = viewer.layers
     assert (image._type_string, labels._type_string) == ("image", "labels")
     assert 0.01 < read_mask(labels, image, viewer).mean() < 0.3
+    # Whatever label is painted is missing, and is seen alike.
+    np.testing.assert_array_equal(labels.get_color(1), labels.get_color(7))
+    assert labels.get_color(1)[3] == 1
     assert "will be replaced" in mask_statement(read_mask(labels, image, viewer))

@@ -72,9 +72,9 @@ def out_of_memory():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: RuntimeError("mat1 and mat2 shapes"), "The run failed.*mat1 and mat2 shapes"),
-        (out_of_memory, "more memory than there is; use the preset 'preview'"),
-        (lambda: MemoryError(), "more memory than there is"),
+        (lambda: RuntimeError("mat1 and mat2 shapes"), "the run failed.*mat1 and mat2 shapes"),
+        (out_of_memory, "out of memory; use preset 'preview'"),
+        (lambda: MemoryError(), "out of memory"),
         (lambda: RestorationError("Numbers went astray."), "Numbers went astray"),
     ],
 )
@@ -269,6 +269,17 @@ def test_10b_a_paused_run_can_be_ended(qtbot, start, fake_solver, verb):
     getattr(worker, verb)()
     ends_within(qtbot, worker, 2)
     assert names(worker)[1] == {"stop": "returned", "quit": "aborted"}[verb]
+
+
+def test_10d_a_run_that_was_told_to_end_is_not_paused(qtbot, start, fake_solver):
+    solver = fake_solver(seconds=600, quick=1)
+    worker = start(solver)
+    qtbot.waitUntil(lambda: solver.records == 2)
+    worker.stop()
+    worker.pause()
+    assert not worker.is_paused
+    ends_within(qtbot, worker, 2)
+    assert names(worker) == ["returned", "finished"]
 
 
 def test_10c_a_value_that_is_sent_does_no_harm(qtbot, start, fake_solver):

@@ -13,8 +13,22 @@ if TYPE_CHECKING:
     from napari_dred.core.records import Result
 
 
+# napari draws with OpenGL, and ends with a traceback where there is none.
+TRIAL = """
+import sys
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
+from qtpy.QtWidgets import QApplication
+app = QApplication([])
+surface, context = QOffscreenSurface(), QOpenGLContext()
+surface.create()
+if not (context.create() and context.makeCurrent(surface)):
+    sys.exit("there is no OpenGL")
+import napari.layers
+"""
+
+
 def why_no_window() -> str | None:
-    """Say why no window can be opened here, None if one can.
+    """Say why no window of napari can be opened here, None if one can.
 
     Qt ends the whole process where it cannot reach a display or lacks a library,
     so it is tried in a process of its own.
@@ -22,17 +36,20 @@ def why_no_window() -> str | None:
     displays = ("DISPLAY", "WAYLAND_DISPLAY")
     if sys.platform.startswith("linux") and not any(os.environ.get(d) for d in displays):
         return "there is no display"
-    trial = "from qtpy.QtWidgets import QApplication; QApplication([])"
     try:
         done = subprocess.run(
-            [sys.executable, "-c", trial], capture_output=True, timeout=60, check=False
+            [sys.executable, "-c", TRIAL], capture_output=True, timeout=60, check=False
         )
     except subprocess.TimeoutExpired:
         return "Qt does not answer"
     if done.returncode == 0:
         return None
-    no_binding = b"QtBindingsNotFoundError" in done.stderr or b"ModuleNotFound" in done.stderr
-    return "no Qt binding is installed" if no_binding else "Qt cannot open a window here"
+    if b"QtBindingsNotFoundError" in done.stderr or b"ModuleNotFound" in done.stderr:
+        return "no Qt binding is installed"
+    lines = [line.strip() for line in done.stderr.decode(errors="replace").splitlines()]
+    lines = [line for line in lines if line] or [f"exit status {done.returncode}"]
+    said = [line for line in lines if line.startswith("qt.")][:1] or lines[-1:]
+    return f"Qt cannot open one here ({said[0]})"
 
 
 def add_layers(viewer: ViewerModel, result: Result) -> None:

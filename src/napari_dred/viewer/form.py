@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,12 +22,14 @@ from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, alive, choice, help_of, line, number, value_of
 from napari_dred.viewer.layers import (
     Plane,
+    check_mask,
     mask_statement,
     read_mask,
     read_plane,
     shapes_region,
     visible_region,
 )
+from napari_dred.viewer.samples import SAMPLE_KEY
 from napari_dred.volumes import Region
 
 WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes layer)"
@@ -50,6 +53,9 @@ class RestoreForm(Container[Any]):
         super().__init__(labels=True)
         self._viewer = viewer
         self._watched: Labels | None = None
+        self._mask_seen: NDArray[np.bool_] | None = None  # until something about it changes
+        self._estimate: tuple[float | None, float] = (None, 0.0)  # as the box shows it, and exact
+        self._is_sample = False
 
         self.image = LayerChoice(
             partial(layers, Image),
@@ -117,17 +123,22 @@ class RestoreForm(Container[Any]):
         self._later.setInterval(100)
         self._later.timeout.connect(self.refresh)
         self._later.timeout.connect(self._align)
-        for widget in (self.image, self.mask, self.scale, self.region, self.shapes):
+        self.image.changed.connect(self._on_image)
+        self.image.changed.connect(self._on_layer)
+        self.mask.changed.connect(self._on_layer)
+        for widget in (self.scale, self.region, self.shapes, self.estimate_sigma):
             widget.changed.connect(self.refresh)
-        self.estimate_sigma.changed.connect(self.refresh)
         viewer.layers.events.inserted.connect(self._on_inserted)
         dims, camera = viewer.dims.events, viewer.scene.camera.events
-        for event in (dims.point, dims.order, dims.ndisplay, camera.center, camera.zoom):
-            event.connect(self.refresh_later)
+        for event in (dims.point, dims.order, dims.ndisplay):
+            event.connect(self._on_mask_changed)
+        for event in (camera.center, camera.zoom):
+            event.connect(self._on_camera)
 
         if viewer.layers.selection.active in self.image.choices:
             self.image.value = viewer.layers.selection.active
         self._propose_mask(*(x for x in viewer.layers if isinstance(x, Labels)))
+        self._on_image(self.image.value)
         self.refresh()
 
     def parameters(self) -> Parameters:
@@ -141,7 +152,7 @@ class RestoreForm(Container[Any]):
         return Parameters(
             scale=self.scale.value,
             blur_sigma=self.blur_sigma.value,
-            sigma=None if self.estimate_sigma.value else self.sigma.value,
+            sigma=None if self.estimate_sigma.value else self._sigma(),
             preset=self.preset.value,
             iterations=value_of(self.iterations),  # type: ignore[arg-type]
             device=self.device.value,
@@ -162,13 +173,24 @@ class RestoreForm(Container[Any]):
             raise InputError("there is no image layer; open an image first")
         plane = read_plane(image, self._viewer)
         labels: Labels | None = self.mask.value
+        # Afresh: who fills a layer's array by hand may have told nobody.
         mask = None if labels is None else read_mask(labels, image, self._viewer)
-        return plane, mask, self._region(image)
+        self._mask_seen = mask
+        region = self._region(image)
+        self.refresh()
+        return plane, mask, region
 
-    def show_sigma(self, sigma: float, dtype: Any) -> None:
+    def show_sigma(self, sigma: float) -> None:
         """Show the noise level that was estimated."""
-        self._adapt_sigma(dtype)
-        self.sigma.value = min(sigma, self.sigma.max)
+        sigma = min(sigma, self.sigma.max)
+        self._adapt_sigma(sigma)
+        self.sigma.value = sigma
+        self._estimate = (self.sigma.value, sigma)
+
+    def _sigma(self) -> float:
+        """What the box says; of an estimate in it that was not edited, all digits."""
+        shown, exact = self._estimate
+        return exact if self.sigma.value == shown else self.sigma.value
 
     def refresh(self) -> None:
         """Bring what depends on other fields up to date."""
@@ -178,15 +200,15 @@ class RestoreForm(Container[Any]):
         self.sigma.native.setSpecialValueText("" if self.sigma.enabled else "from the image")
         self.shapes.visible = self.region.value == RECTANGLE
         self.keep_observed.enabled = labels is not None and self.scale.value == 1
-        if image is not None:
-            self._adapt_sigma(image.dtype)
+        self._adapt_sigma(self.sigma.value)
         self.mask_line.visible = labels is not None
         if labels is None:
             self.mask_line.value = ""
         elif image is not None:
             try:
-                mask = read_mask(labels, image, self._viewer)
-                self.mask_line.value = mask_statement(mask, self._region(image))
+                if self._mask_seen is None:
+                    self._mask_seen = read_mask(labels, image, self._viewer)
+                self.mask_line.value = mask_statement(self._mask_seen, self._region(image))
             except InputError as e:
                 self.mask_line.value = sentence(str(e))
 
@@ -210,6 +232,29 @@ class RestoreForm(Container[Any]):
             return shapes_region(self.shapes.value, image, self._viewer)
         return None
 
+    def _on_image(self, image: Image | None) -> None:
+        """Fill in what is known of a sample's damage; the next image has other damage."""
+        told = {} if image is None else image.metadata.get(SAMPLE_KEY, {})
+        if told or self._is_sample:
+            known = Parameters.from_dict(told)
+            self.scale.value, self.blur_sigma.value = known.scale, known.blur_sigma
+            self.estimate_sigma.value = known.sigma is None
+            if known.sigma is not None:
+                self.sigma.value = known.sigma
+        self._is_sample = bool(told)
+
+    def _on_layer(self) -> None:
+        self._mask_seen = None
+        self.refresh()
+
+    def _on_mask_changed(self, event: Any = None) -> None:
+        self._mask_seen = None
+        self.refresh_later()
+
+    def _on_camera(self, event: Any = None) -> None:
+        if alive(self.native) and self.region.value == VISIBLE:
+            self.refresh_later()
+
     def _on_inserted(self, event: Any) -> None:
         # A mask that is made while the panel is open is for the image in it.
         if alive(self.native) and isinstance(event.value, Labels):
@@ -221,7 +266,7 @@ class RestoreForm(Container[Any]):
         if image is None or self.mask.value is not None or len(layers) != 1:
             return
         try:
-            read_mask(layers[0], image, self._viewer)
+            check_mask(layers[0], image, self._viewer)
         except InputError:
             return
         self.mask.reset_choices()
@@ -232,16 +277,21 @@ class RestoreForm(Container[Any]):
         if labels is self._watched:
             return
         if self._watched is not None:
-            for name in ("paint", "set_data", "data"):
-                getattr(self._watched.events, name).disconnect(self.refresh_later)
+            for event in _edits(self._watched):
+                event.disconnect(self._on_mask_changed)
         self._watched = labels
         if labels is not None:
-            for name in ("paint", "set_data", "data"):
-                getattr(labels.events, name).connect(self.refresh_later)
+            for event in _edits(labels):
+                event.connect(self._on_mask_changed)
 
-    def _adapt_sigma(self, dtype: Any) -> None:
-        """As many decimals as the image's sample values call for."""
-        self.sigma.native.setDecimals(2 if np.dtype(str(dtype)).kind in "ui" else 4)
+    def _adapt_sigma(self, sigma: float) -> None:
+        """As many decimals as the image's sample values, and the level itself, call for."""
+        image: Image | None = self.image.value
+        decimals = max(2, _decimals(sigma))
+        if image is not None and np.dtype(str(image.dtype)).kind == "f":
+            low, high = image.contrast_limits_range
+            decimals = max(decimals, _decimals((high - low) / 100))
+        self.sigma.native.setDecimals(decimals)
 
     def _align(self) -> None:
         """Give the labels one width."""
@@ -250,6 +300,18 @@ class RestoreForm(Container[Any]):
         width = max(label.sizeHint().width() for label in labels)
         for label in labels:
             label.setMinimumWidth(width)
+
+
+def _edits(labels: Labels) -> list[Any]:
+    """The events that tell of another content."""
+    events = labels.events
+    # A pyramid, which cannot be painted on, sends set_data whenever another part is shown.
+    return [events.data] if labels.multiscale else [events.paint, events.set_data, events.data]
+
+
+def _decimals(value: float) -> int:
+    """How many decimals show three digits of a number."""
+    return 2 - math.floor(math.log10(value)) if value > 0 else 0
 
 
 def _threads() -> int:

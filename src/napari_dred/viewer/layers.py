@@ -10,9 +10,11 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from napari.utils.transforms import Affine
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.values import ValueRange
+from napari_dred.io import enlarged
 from napari_dred.text import plural
 from napari_dred.volumes import Region
 
@@ -115,6 +117,23 @@ def read_mask(labels: Labels, image: Image, viewer: ViewerModel) -> NDArray[np.b
     InputError
         If the mask has another size.
     """
+    place = check_mask(labels, image, viewer)
+    return np.asarray(_full_resolution(labels)[place]).astype(bool)
+
+
+def check_mask(labels: Labels, image: Image, viewer: ViewerModel) -> tuple[Any, ...]:
+    """Find the plane that `read_mask` takes, without reading it.
+
+    Returns
+    -------
+    tuple
+        Its index in the mask's data.
+
+    Raises
+    ------
+    InputError
+        If the mask has another size.
+    """
     axes, index = _shown(image, viewer)
     size = tuple(_shape(image)[axis] for axis in axes)
     extra = labels.ndim - image.ndim
@@ -140,8 +159,7 @@ def read_mask(labels: Labels, image: Image, viewer: ViewerModel) -> NDArray[np.b
                 f"the mask {labels.name!r} has {length} planes on axis {axis}, and the image "
                 f"{image.name!r} shows plane {i}; they must have the same number of planes"
             )
-    plane = _full_resolution(labels)[_at(labels.ndim, mask_axes, mask_index)]
-    return np.asarray(plane).astype(bool)
+    return _at(labels.ndim, mask_axes, mask_index)
 
 
 def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str:
@@ -225,11 +243,13 @@ def result_layer(
     tuple of array, dict and 'image'
         As napari's `LayerDataTuple`.
     """
-    data = _as_dtype(image, plane.image.dtype)
+    data = image
+    if data.dtype != plane.image.dtype:  # a preview
+        values = ValueRange(0, 1, plane.image.dtype)
+        data = values.restore_dtype(image.astype(np.float64), plane.image.dtype)
     if plane.alpha is not None:
         alpha = plane.alpha if region is None else plane.alpha[region.slices]
-        alpha = alpha.repeat(scale, axis=0).repeat(scale, axis=1)
-        data = np.concatenate([data, alpha[..., None]], axis=-1)
+        data = np.dstack([data, enlarged(alpha, scale)])
     others = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
     data = np.expand_dims(data, others)
     # The centre of the first pixel, in the data coordinates of the input layer.
@@ -333,16 +353,6 @@ def _at(ndim: int, axes: Sequence[int], index: Sequence[int | None]) -> tuple[An
         slice(None) if axis in axes else (i or 0)
         for axis, i in zip(range(ndim), index, strict=True)
     )
-
-
-def _as_dtype(image: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
-    values = np.asarray(image)
-    if values.dtype == dtype:
-        return values
-    if dtype.kind in "ui":
-        limits = np.iinfo(dtype)
-        values = np.clip(np.rint(values), limits.min, limits.max)
-    return values.astype(dtype)
 
 
 def _times(size: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from magicgui.widgets import Container, ProgressBar, PushButton
 from napari.components import ViewerModel
 from napari.layers import Layer
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, plural, sentence
+from napari_dred.text import duration, memory, plural, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import provenance, result_layer
+from napari_dred.viewer.layers import METADATA_KEY, Plane, provenance, result_layer
 from napari_dred.viewer.run import Run
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
-from napari_dred.volumes import Solver, solve_region
+from napari_dred.volumes import Region, Solver, solve_region
 
 
 class RestoreWidget(Container[Any]):
@@ -79,7 +80,6 @@ class RestoreWidget(Container[Any]):
         if self._run is not None:
             show_warning("A restoration is under way; stop or cancel it first.")
             return
-        self.form.refresh()
         try:
             run = self._prepared()
         except InputError as e:
@@ -111,6 +111,7 @@ class RestoreWidget(Container[Any]):
     def _on_stop(self) -> None:
         if self._run is not None:
             self._run.worker.stop()
+            self.pause_button.enabled = self.stop_button.enabled = False
             self.status.value = "Stopping…"
 
     def _on_cancel(self) -> None:
@@ -141,18 +142,12 @@ class RestoreWidget(Container[Any]):
     def _on_result(self, run: Run, result: Result) -> None:
         if not self._listens(run):
             return
-        whole = run.region is None or run.parameters.scale == 1
-        layer = Layer.create(
-            *result_layer(
-                run.plane,
-                result.image,
-                name=f"{run.plane.name} restored",
-                scale=run.parameters.scale,
-                region=None if whole else run.region,
-                metadata=provenance(run.plane, run.region, result.provenance()),
-            )
-        )
-        self._viewer.add_layer(layer)
+        try:
+            self._show_result(run, result)
+        except Exception as e:  # noqa: BLE001 (whatever it is: said, and the run is over)
+            self._leave(run, "")
+            self._say_fault(e)
+            return
         how = "Stopped" if result.stop_reason == "stopped" else "Done"
         count = plural(result.steps[-1].iteration, "iteration")
         notes = [note for note in result.notes if note not in result.plan.notes]
@@ -168,9 +163,8 @@ class RestoreWidget(Container[Any]):
             self.status.value = sentence(str(error))  # it ended, as was asked: no alarm
         elif isinstance(error, RestorationError):
             self._say(error, show_error)
-        else:  # a fault of the program: with its traceback, so that it can be reported
-            self.status.value = f"Internal error: {error}"
-            notification_manager.receive_error(type(error), error, error.__traceback__)
+        else:
+            self._say_fault(error)
 
     def _on_finished(self, run: Run) -> None:
         run.worker.job.release()
@@ -186,17 +180,19 @@ class RestoreWidget(Container[Any]):
         """Read the layers and make the worker, not yet started."""
         plane, mask, region = self.form.read()
         parameters = self.form.parameters()
+        if parameters.keep_observed and not _marks_any(plane, mask, region):
+            parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
         return Run(restore_worker(Job(solve)), plane, region, parameters)
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
         if plan.sigma_estimated:
-            self.form.show_sigma(plan.sigma, run.plane.image.dtype)
+            self.form.show_sigma(plan.sigma)
         task = {"denoise": "Denoising", "inpaint": "Inpainting", "deblur": "Deblurring"}
         facts = [
             task.get(plan.task, "Super-resolution"),
             f"noise σ {plan.sigma:.3g}",
-            f"{plan.memory / 2**30:.1f} GB",
+            memory(plan.memory),
             f"about {duration(plan.seconds)}",
             plan.device,
         ]
@@ -221,6 +217,29 @@ class RestoreWidget(Container[Any]):
                 self._viewer.layers.selection.active = chosen
         elif run.preview in self._viewer.layers:  # else the user does not want it
             run.preview.data = data
+
+    def _show_result(self, run: Run, result: Result) -> None:
+        """Add the result's layer; if it cannot be laid over its input, then by itself."""
+        whole = run.region is None or run.parameters.scale == 1
+        name = f"{run.plane.name} restored"
+        made = provenance(run.plane, run.region, result.provenance())
+        layer: Layer | None = None
+        try:
+            layer = Layer.create(
+                *result_layer(
+                    run.plane,
+                    result.image,
+                    name=name,
+                    scale=run.parameters.scale,
+                    region=None if whole else run.region,
+                    metadata=made,
+                )
+            )
+            self._viewer.add_layer(layer)
+        except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
+            if layer is None or layer not in self._viewer.layers:
+                self._viewer.add_image(result.image, name=name, metadata={METADATA_KEY: made})
+            show_warning(f"The result may not lie where its input does: {sentence(str(e))}")
 
     def _leave(self, run: Run, status: str) -> None:
         """Forget the run and be ready for the next one."""
@@ -247,6 +266,11 @@ class RestoreWidget(Container[Any]):
         self.status.value = sentence(str(error))
         show(self.status.value)
 
+    def _say_fault(self, error: Exception) -> None:
+        """A fault of the program: with its traceback, so that it can be reported."""
+        self.status.value = f"Internal error: {error}"
+        notification_manager.receive_error(type(error), error, error.__traceback__)
+
     def _on_parent_changed(self, parent: Any = None) -> None:
         # All that arrives when the panel is closed; not yet docked, it has no parent either.
         if self.native.parent() is None:
@@ -258,3 +282,9 @@ class RestoreWidget(Container[Any]):
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
         preview = None if self._run is None else self._run.preview
         return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
+
+
+def _marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
+    """Whether there is any pixel to fill in: else none would be left to restore."""
+    part = ... if region is None else region.slices
+    return (mask is not None and bool(mask[part].any())) or not np.isfinite(plane.image[part]).all()

@@ -9,8 +9,10 @@ from napari_dred import samples
 if TYPE_CHECKING:
     from napari.types import LayerData
 
-#: Under this key of a sample's metadata lies what is known of its damage.
+#: Under this key of a sample's metadata lies what is known of its damage, as fields of
+#: `Parameters`; the panel takes it from there.
 SAMPLE_KEY = "napari-dred-sample"
+MASK_COLOUR = "#00ff40"
 
 
 def damaged_scan() -> list[LayerData]:
@@ -42,6 +44,13 @@ def _layers(sample: samples.Sample) -> list[Any]:
     }
     layers: list[Any] = [(sample.image, image, "image")]
     if sample.mask is not None:
-        mask = {"name": f"{sample.name} (mask)", "opacity": 0.5}
+        from napari.utils.colormaps import DirectLabelColormap
+
+        mask = {
+            "name": f"{sample.name} (mask)",
+            "opacity": 0.6,
+            # Any label is a missing pixel: one colour for all, which no photograph has.
+            "colormap": DirectLabelColormap(color_dict={0: "transparent", None: MASK_COLOUR}),
+        }
         layers.append((sample.mask.astype("uint8"), mask, "labels"))
     return layers

@@ -75,7 +75,9 @@ class Job:
             failure = str(e)
         except (RuntimeError, MemoryError) as e:
             logger.debug("the solver failed", exc_info=True)
-            failure = _in_words(e)
+            from napari_dred.core.restore import explain  # brings torch
+
+            failure = str(explain(e))
         if failure:
             raise RestorationError(failure)
         if not self.control.cancelled:
@@ -152,9 +154,10 @@ class RestoreWorker(GeneratorWorker[Plan | Step | None, None, Result | None]):
         return self.control.paused
 
     def pause(self) -> None:
-        """Hold the run, in the middle of a step."""
-        if not self.control.paused:
-            self.control.pause()
+        """Hold the run, in the middle of a step; nothing if it was told to end."""
+        before = self.is_paused
+        self.control.pause()
+        if self.is_paused and not before:
             self.paused.emit()
 
     def resume(self) -> None:
@@ -194,15 +197,3 @@ def restore_worker(job: Job) -> RestoreWorker:
     )
     assert isinstance(worker, RestoreWorker)
     return worker
-
-
-def _in_words(error: BaseException) -> str:
-    """What went wrong in a run, and what to do about it, in one sentence."""
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    words = f"{type(error).__name__} {text}".lower()
-    if isinstance(error, MemoryError) or "out of memory" in words or "outofmemory" in words:
-        return (
-            "The run needs more memory than there is; use the preset 'preview', "
-            "a region of the image, or the device 'cpu'."
-        )
-    return f"The run failed ({text}); try the device 'cpu' or another preset."
