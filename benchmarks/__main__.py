@@ -20,8 +20,15 @@ def main() -> None: ...
 @main.command("denoisers", help=denoisers.__doc__)
 @click.option("--data", type=_folder, required=True, help="Folder of set12, bsd68, cbsd68.")
 @click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
-def _denoisers(data: Path, weights: tuple[Path, ...]) -> None:
-    denoisers.run(data, list(weights))
+@click.option(
+    "--set",
+    "sets",
+    type=click.Choice(list(denoisers.SETS)),
+    multiple=True,
+    default=list(denoisers.SETS),
+)
+def _denoisers(data: Path, weights: tuple[Path, ...], sets: tuple[str, ...]) -> None:
+    denoisers.run(data, list(weights), list(sets))
 
 
 @main.command("quality", help=quality.__doc__)

@@ -29,8 +29,8 @@ def _images(folder: Path, channels: int) -> Iterator[np.ndarray]:
             yield load_image(path, gray=channels == 1)
 
 
-def run(data: Path, others: list[Path]) -> None:
-    """Measure every set at every level.
+def run(data: Path, others: list[Path], sets: list[str]) -> None:
+    """Measure some sets at every level.
 
     The noise is white, not clipped, the same for all weights; the result is
     rounded to 8 bits, as is usual. Computed in float32.
@@ -41,9 +41,12 @@ def run(data: Path, others: list[Path]) -> None:
         Folder with the folders `set12`, `bsd68` and `cbsd68`.
     others : list of Path
         Files with further weights to compare with.
+    sets : list of str
+        Keys of `SETS`.
     """
     table = Table("denoisers", ["set", "sigma", "weights"], ["psnr", "published", "images"])
-    for name, channels in SETS.items():
+    for name in sets:
+        channels = SETS[name]
         own = "ffdnet-color" if channels == 3 else "ffdnet-gray"
         files = {f"{own} ({shipped()[own][1][:8]})": None}
         files |= {p.stem: str(p) for p in others if ("color" in p.stem) == (channels == 3)}
