@@ -261,7 +261,6 @@ def _run(
         _announce(plan)
         on_terminal = sys.stderr.isatty()
         with tqdm(
-            total=plan.parameters.iterations,
             file=sys.stderr,
             unit="it",
             mininterval=0.2 if on_terminal else 5,
@@ -272,6 +271,7 @@ def _run(
                     if isinstance(record, Result):
                         return record, record.stop_reason == "stopped"
                     if isinstance(record, Step):
+                        bar.total = record.total
                         bar.update(record.iteration - bar.n)
                         if record.note:
                             bar.write(record.note, file=sys.stderr)

@@ -44,7 +44,8 @@ class FakeSolver:
         plan = Plan(
             task="inpaint" if lost else "denoise",
             shape=restored.shape,
-            parameters=parameters.replace(iterations=self.steps),
+            # There may be more steps, as polishing adds some.
+            parameters=parameters.replace(iterations=max(1, self.steps - 1)),
             sigma=self.sigma,
             sigma_estimated=parameters.sigma is None,
             missing=lost,

@@ -782,7 +782,7 @@ def test_the_buttons_act_in_the_middle_of_a_real_step(qtbot, make_napari_viewer,
     """Each is to act within two seconds; five leave room for a loaded machine."""
     rng = np.random.default_rng(3)
     viewer = make_napari_viewer()
-    image = rng.integers(0, 256, (512, 512), dtype=np.uint8)
+    image = rng.integers(0, 256, (384, 384), dtype=np.uint8)
     viewer.add_image(image, name="photo")
     panel = RestoreWidget(viewer)
     dock = viewer.window.add_dock_widget(panel, name="Restore image")

@@ -198,7 +198,7 @@ class RestoreWidget(Container[Any]):
         ]
         self.plan_line.value = "\n".join([" · ".join(facts), *plan.notes])
         self.status.value = "Running…"
-        run.begin(plan.parameters.iterations or 0)
+        run.begin()
 
     def _show_preview(self, run: Run, image: NDArray[Any]) -> None:
         data, state, kind = result_layer(

@@ -30,9 +30,9 @@ class Run:
         self._activity: progress | None = None
         self._over = False
 
-    def begin(self, total: int) -> None:
+    def begin(self) -> None:
         """Show the run in napari's activity dialog; in the main thread, like all of this."""
-        activity = progress(total=total, desc=f"Restoring {self.plane.name}")
+        activity = progress(total=0, desc=f"Restoring {self.plane.name}")
         # Making it handles events, the end of this run perhaps among them.
         if self._over:
             activity.close()
@@ -42,6 +42,7 @@ class Run:
     def advance(self, step: Step) -> None:
         """Show there how far it is."""
         if self._activity is not None:
+            self._activity.total = step.total
             self._activity.update(step.iteration - self._activity.n)
 
     def end(self) -> None:
