@@ -22,12 +22,11 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps([plan.memory, peak]))
 """
 CASES = [
-    (preset, precision, channels, size)
-    for preset in ("preview", "default", "paper")
-    for precision in ("float32", "bfloat16")
-    for channels in (1, 3)
-    for size in (256, 512, 1024)
-    if not (preset == "paper" and (size > 512 or precision == "bfloat16"))
+    *((preset, "float32", 3, size) for preset in ("preview", "default") for size in (256, 1024)),
+    *((preset, "bfloat16", 3, size) for preset in ("preview", "default") for size in (256, 1024)),
+    ("default", "bfloat16", 1, 1024),
+    ("paper", "float32", 3, 256),
+    ("paper", "float32", 3, 512),
 ]
 
 

@@ -136,7 +136,7 @@ def test_same_seed_same_bits_and_the_global_generator_is_left_alone() -> None:
 
 def test_threads_are_given_back() -> None:
     before = torch.get_num_threads()
-    for record in solve(_image(), threads=1, **TINY):
+    for record in solve(_image(), threads=2, **TINY):
         assert torch.get_num_threads() == before, record
 
 

@@ -20,11 +20,12 @@ PROBE = 96  # side of the image that the speed is measured on
 # Peak memory, fitted to measured runs (benchmarks/results/memory.csv): bytes for each feature and
 # pixel of the network at each of its levels, for each feature of the denoiser, for each channel of
 # the image; for each channel and pixel of a blur; and what torch takes by itself.
-BYTES_NETWORK = 40.0
+BYTES_NETWORK = 36.0
 BYTES_DENOISER = 12.0
-BYTES_CHANNEL = 120.0
+BYTES_CHANNEL = 30.0
 BYTES_BLUR = 40.0
-BYTES_TORCH = 300 * 2**20
+BYTES_TORCH = 340 * 2**20
+BYTES_FITTING = 160 * 2**20  # weights, their gradients and copies
 
 
 def estimate_memory(
@@ -32,9 +33,9 @@ def estimate_memory(
 ) -> int:
     """Peak memory in bytes for a result of (C, *size), blurred by a kernel of that shape."""
     pixels = size[0] * size[1]
-    blur = 0.0
+    fixed: float = BYTES_TORCH
     if kernel is not None:  # transformed with what it reaches beyond the border
-        blur = channels * BYTES_BLUR * (size[0] + kernel[0]) * (size[1] + kernel[1])
+        fixed += channels * BYTES_BLUR * (size[0] + kernel[0]) * (size[1] + kernel[1])
     per_pixel = channels * BYTES_CHANNEL + (96 if channels == 3 else 64) / 4 * BYTES_DENOISER
     if p.method == "dred":
         assert p.width is not None and p.depth is not None and p.uniform_width is not None
@@ -42,7 +43,8 @@ def estimate_memory(
         # 32 channels of input, and about as much again for its noise and gradient.
         features = 32 + sum(w / 4**level for level, w in enumerate(widths))
         per_pixel += features * BYTES_NETWORK
-    return int(BYTES_TORCH + pixels * per_pixel + blur)
+        fixed += BYTES_FITTING
+    return int(fixed + pixels * per_pixel)
 
 
 def estimate_seconds(
