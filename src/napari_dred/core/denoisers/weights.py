@@ -96,9 +96,11 @@ def _build(state: Any, residual: bool, path: Path) -> FFDNet:
     width, stacked = state[convs[0]].shape[:2]
     if stacked < 5 or stacked % 4 != 1 or width > 1024 or len(convs) > 100:
         raise wrong
-    net = FFDNet(stacked // 4, width, len(convs), bias="model.0.bias" in state, residual=residual)
+    bias = "model.0.bias" in state
+    with torch.device("meta"):  # takes no memory, whatever sizes the file claims
+        net = FFDNet(stacked // 4, width, len(convs), bias=bias, residual=residual)
     try:
-        net.load_state_dict({k: v.float() for k, v in state.items()})
+        net.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
     except RuntimeError:
         raise wrong from None
     if not all(bool(torch.isfinite(p).all()) for p in net.parameters()):
