@@ -15,7 +15,7 @@ from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast, use_bfloat16
 
-PROBE = 96  # side of the image that the speed is measured on
+PROBE = 160  # side of the image that the speed is measured on
 
 # Peak memory, fitted to measured runs (benchmarks/results/memory.csv): bytes for each feature and
 # pixel of the network at each of its levels, for each feature of the denoiser, for each channel of
