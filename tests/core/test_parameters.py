@@ -204,6 +204,12 @@ def test_published_code_s_column_is_whole(task, column):
     assert (p.width, p.depth, p.uniform_width, p.jitter) == (128, 5, True, 0.02)
 
 
+@pytest.mark.parametrize(("sigma", "level"), [(0.0, 10.0), (9.0, 10.0), (25.0, 0.0)])
+def test_holes_are_filled_by_a_denoiser_that_does_something(sigma, level):
+    p = fill_in(Parameters(), "inpaint", sigma)
+    assert (p.sigma_f, p.sigma_f_end) == (level, level)
+
+
 def test_a_level_given_alone_holds_to_the_end():
     p = fill_in(Parameters(preset="paper", sigma_f=10), "sr", 5.0)
     assert (p.sigma_f, p.sigma_f_end) == (10, 10)

@@ -56,6 +56,7 @@ _DEFAULT: dict[str, Any] = {
     "precision": "auto",
 }
 _DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
+_LEAST_INPAINT_LEVEL = 10.0
 _PREVIEW: dict[str, Any] = {
     **_DEFAULT,
     "method": "hqs",
@@ -82,6 +83,9 @@ def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
             values["mu"] = 0.02
     elif parameters.preset == "default":
         values |= {**_DEFAULT, **_DEFAULT_TASK.get(task, {})}
+        if task == "inpaint" and sigma < _LEAST_INPAINT_LEVEL:
+            # Without noise a denoiser at its level does nothing, and holes need one.
+            values["sigma_f"] = values["sigma_f_end"] = _LEAST_INPAINT_LEVEL
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":
