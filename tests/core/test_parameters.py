@@ -206,7 +206,7 @@ def test_published_code_s_column_is_whole(task, column):
 
 @pytest.mark.parametrize(("sigma", "level"), [(0.0, 10.0), (9.0, 10.0), (25.0, 0.0)])
 def test_holes_are_filled_by_a_denoiser_that_does_something(sigma, level):
-    p = fill_in(Parameters(), "inpaint", sigma)
+    p = fill_in(Parameters(), "inpaint", sigma, holes=True)
     assert (p.sigma_f, p.sigma_f_end) == (level, level)
 
 

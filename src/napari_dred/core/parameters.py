@@ -20,7 +20,7 @@ SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
 PRESETS = ("default", "preview", "paper", "paper-code")
 METHODS = ("dred", "hqs")
-NOISES = ("gaussian",)
+NOISES = ("auto", "gaussian", "impulse")
 OUTPUT_DTYPES = ("same", "float32")
 
 
@@ -68,10 +68,15 @@ class Parameters:
     boundary: str = _option(
         "reflect", "What a blur found beyond the image's border.", choices=BOUNDARIES
     )
-    noise: str = _option("gaussian", "Kind of noise.", choices=NOISES)
+    noise: str = _option(
+        "auto",
+        "Kind of noise: 'gaussian'; 'impulse', scattered samples at an end of the range (hot and "
+        "dead pixels) that are taken as missing, beside Gaussian noise; 'auto' looks for impulses.",
+        choices=NOISES,
+    )
     sigma: float | None = _option(
         None,
-        "Standard deviation of the noise in the image's own sample values "
+        "Standard deviation of the Gaussian noise in the image's own sample values "
         "(0-255 for 8-bit images); estimated from the image if left out.",
         ge=0,
     )

@@ -56,7 +56,7 @@ _DEFAULT: dict[str, Any] = {
     "precision": "auto",
 }
 _DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
-_LEAST_INPAINT_LEVEL = 10.0
+_LEAST_LEVEL_WITH_HOLES = 10.0
 _PREVIEW: dict[str, Any] = {
     **_DEFAULT,
     "method": "hqs",
@@ -66,7 +66,7 @@ _PREVIEW: dict[str, Any] = {
 }
 
 
-def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
+def fill_in(parameters: Parameters, task: str, sigma: float, *, holes: bool = False) -> Parameters:
     """Give the parameters with no None left among the preset's fields.
 
     Parameters
@@ -75,6 +75,8 @@ def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
     task : 'denoise', 'inpaint', 'sr' or 'deblur'
     sigma : float
         Noise level on a 0-255 scale of the image's range.
+    holes : bool
+        Whether any sample is missing.
     """
     values = {**_PAPER, **_PAPER_TASK[task]}
     if parameters.preset == "paper-code":
@@ -83,9 +85,9 @@ def fill_in(parameters: Parameters, task: str, sigma: float) -> Parameters:
             values["mu"] = 0.02
     elif parameters.preset == "default":
         values |= {**_DEFAULT, **_DEFAULT_TASK.get(task, {})}
-        if task == "inpaint" and sigma < _LEAST_INPAINT_LEVEL:
+        if holes and sigma < _LEAST_LEVEL_WITH_HOLES:
             # Without noise a denoiser at its level does nothing, and holes need one.
-            values["sigma_f"] = values["sigma_f_end"] = _LEAST_INPAINT_LEVEL
+            values["sigma_f"] = values["sigma_f_end"] = _LEAST_LEVEL_WITH_HOLES
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":

@@ -39,6 +39,8 @@ class Plan:
         Estimated duration.
     notes : tuple of str
         Sentences for the user.
+    impulses : int
+        Samples that impulse noise has replaced: taken as missing too, but not counted above.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Plan:
     memory: int
     seconds: float
     notes: tuple[str, ...] = ()
+    impulses: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Result:
             "sigma": self.plan.sigma,
             "sigma_estimated": self.plan.sigma_estimated,
             "missing_pixels": self.plan.missing,
+            "impulses": self.plan.impulses,
             "iterations": self.steps[-1].iteration if self.steps else 0,
             "seconds": round(self.seconds, 3),
             "stop_reason": self.stop_reason,

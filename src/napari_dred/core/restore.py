@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from torch.nn import functional as F
 
 import napari_dred
@@ -23,7 +22,7 @@ from napari_dred.core.devices import choose_device, describe, free_memory
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.hqs import hqs
-from napari_dred.core.noise import estimate_sigma
+from napari_dred.core.noise import estimate_sigma, fill_nearest, find_impulses
 from napari_dred.core.operators import build_operator, gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import use_bfloat16
@@ -131,13 +130,29 @@ def _check(
     notes = []
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
+    impulses = 0
+    if p.noise in ("auto", "impulse"):
+        hit = find_impulses(planes.astype(np.float64), observed)
+        impulses = int(hit.sum())
+        # A channel of which nothing would be left is no channel of impulses.
+        if impulses and (observed & ~hit).any(axis=(1, 2)).all():
+            share = 100 * impulses / observed.sum()
+            observed = observed & ~hit
+            planes = np.where(observed, planes, np.zeros((), planes.dtype))
+            notes.append(
+                f"Impulse noise found: {impulses} samples ({share:.1f} %) at the ends of the range "
+                "are taken as missing."
+            )
+        elif p.noise == "impulse":
+            notes.append("No impulse noise was found at the ends of the range.")
     sigma = p.sigma
     if sigma is None:
-        sigma = estimate_sigma(planes.astype(np.float64), observed)
+        limits = (0.0, 255.0) if a.dtype == np.uint8 else None
+        sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
         sigma = _below_half_range(sigma, planes, observed)
         notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
     values = ValueRange.of(planes, observed, sigma)
-    p = fill_in(p, task, sigma / values.span * 255)
+    p = fill_in(p, task, sigma / values.span * 255, holes=not observed.all())
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     device = choose_device(p.device)
     if p.device == "auto" and device.type == "cpu":
@@ -152,6 +167,7 @@ def _check(
         sigma_estimated=p.sigma is None,
         missing=missing,
         masked=int(masked.sum()),
+        impulses=impulses,
         device=describe(device),
         memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
@@ -218,10 +234,9 @@ def _problem(given: _Input, control: Control) -> Problem:
     bfloat16 = use_bfloat16(p.precision or "auto", device)
     control.check()
     unit = np.where(given.observed, given.values.to_unit(given.planes), np.float32(0))
-    filled = unit
-    if given.plan.missing:
-        filled = np.stack([_fill(c, o) for c, o in zip(unit, given.observed, strict=True)])
-        control.check()
+    pairs = zip(unit, given.observed, strict=True)
+    filled = np.stack([fill_nearest(c, o) for c, o in pairs])
+    control.check()
     h, w = unit.shape[1:]
     start = torch.from_numpy(filled)[None].to(device)
     if p.scale > 1:
@@ -230,7 +245,7 @@ def _problem(given: _Input, control: Control) -> Problem:
     observed = torch.from_numpy(given.observed.astype(np.float32))[None]
     operator = build_operator(
         (h, w),
-        observed=observed if given.plan.missing else None,
+        observed=None if given.observed.all() else observed,
         factor=p.scale,
         kernel=given.kernel,
         boundary=p.boundary,
@@ -247,13 +262,6 @@ def _problem(given: _Input, control: Control) -> Problem:
         bfloat16=bfloat16,
         check=control.check,
     )
-
-
-def _fill(plane: NDArray[np.float32], observed: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Give each missing sample the value of the nearest observed one."""
-    nearest = ndimage.distance_transform_edt(~observed, return_distances=False, return_indices=True)
-    filled: NDArray[np.float32] = plane[tuple(nearest)]
-    return filled
 
 
 def _to_samples(x: torch.Tensor, given: _Input) -> NDArray[np.float64]:
