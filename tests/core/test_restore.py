@@ -195,6 +195,38 @@ def test_a_bright_bead_keeps_its_peak(preset: str) -> None:
     assert np.median(result.image) == pytest.approx(200, rel=0.1)
 
 
+def _with_salt() -> tuple[NDArray[Any], NDArray[Any]]:
+    clean = data.astronaut()[60:124, 150:230]
+    return clean, np.where(np.random.default_rng(0).random(clean.shape) < 0.1, np.uint8(255), clean)
+
+
+def test_impulses_are_replaced_and_said() -> None:
+    clean, salted = _with_salt()
+    result = restore(salted, **QUICK)
+    assert 0.05 * salted.size < result.plan.impulses < 0.12 * salted.size
+    assert result.plan.missing == 0
+    assert any("Impulse noise" in note for note in result.notes)
+    assert _mse(result.image, clean) < 0.05 * _mse(salted, clean)
+
+
+def test_impulses_stay_where_the_noise_is_said_to_be_gaussian() -> None:
+    _, salted = _with_salt()
+    assert plan(salted, noise="gaussian", preset="preview").impulses == 0
+
+
+def test_it_is_said_that_there_are_no_impulses() -> None:
+    notes = plan(_with_salt()[0], noise="impulse", preset="preview").notes
+    assert any("No impulse noise" in note for note in notes)
+
+
+def test_kept_pixels_do_not_bring_impulses_back() -> None:
+    clean, salted = _with_salt()
+    mask = np.zeros(clean.shape[:2], bool)
+    mask[20:24] = True
+    result = restore(salted, mask, keep_observed=True, **QUICK)
+    assert _mse(result.image, clean) < 0.1 * _mse(salted, clean)
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_result_follows_the_scale_of_the_samples(dtype: type) -> None:
     image = _image(np.float64)

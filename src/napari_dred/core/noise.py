@@ -25,7 +25,7 @@ NEIGHBOURHOOD = 5
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
-MIN_FRACTION = 0.002
+MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
 def _level(samples: NDArray[np.floating]) -> float:
@@ -140,7 +140,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     Returns
     -------
     (C, H, W) bool array
-        All False if there are no impulses, or fewer than one sample in 500.
+        All False if there are none, or fewer than one sample in 500 or 16 in all.
     """
     seen = image[observed]
     low, high = float(seen.min()), float(seen.max())
@@ -172,7 +172,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
 def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
     """Whether there are enough, side by side hardly more often than chance would have it."""
     fraction = out.sum() / max(1, could.sum())
-    if fraction < MIN_FRACTION:
+    if fraction < MIN_FRACTION or out.sum() < MIN_COUNT:
         return False
     by_chance = fraction**2 * _pairs(could)
     return bool(_pairs(out) <= MAX_CLUSTERING * by_chance + 1)
