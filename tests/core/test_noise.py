@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_dred.core.noise import estimate_sigma, find_impulses
+from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
 
 
 def _noisy(sigma: float, seed: int = 0) -> np.ndarray:
@@ -125,3 +125,24 @@ def test_a_few_bright_spots_are_the_image() -> None:
     image = np.random.default_rng(0).normal(100, 5, (1, 32, 32))
     image[0, 4::12, 4::12] = 900
     assert not find_impulses(image, np.ones(image.shape, bool)).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_limits_are_where_samples_pile_up(dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    image = np.linspace(0, 200, 64 * 64).reshape(1, 64, 64) + rng.normal(0, 20, (1, 64, 64))
+    everywhere = np.ones(image.shape, bool)
+    cut = np.clip(image, 0, 180)
+    image, cut = ((np.rint(a - image.min() * (a is image)) for a in (image, cut)))
+    if dtype is np.float32:
+        image, cut = image + rng.random(image.shape), cut / 255
+    image, cut = image.astype(dtype), cut.astype(dtype)
+    assert find_limits(image, everywhere) == (-np.inf, np.inf)
+    assert find_limits(cut, everywhere) == (float(cut.min()), float(cut.max()))
+    # What is missing does not count.
+    assert find_limits(cut, cut < cut.max())[1] == np.inf
+
+
+def test_a_constant_image_has_no_limits() -> None:
+    image = np.full((1, 16, 16), 7.0)
+    assert find_limits(image, np.ones(image.shape, bool)) == (-np.inf, np.inf)

@@ -17,6 +17,8 @@ MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
 CLIPPED_WITHIN = 2.5  # standard deviations from an end of the range, where noise is cut off
 
+PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
+
 # A sample at an end of the range is an impulse if it stands out from the median around it by so
 # many standard deviations of the other noise, and by this part of the range.
 STANDS_OUT_SIGMAS = 4.0
@@ -42,7 +44,7 @@ def _level(samples: NDArray[np.floating]) -> float:
 
 
 def _from_patches(
-    image: NDArray[np.floating], observed: NDArray[np.bool_], limits: tuple[float, float] | None
+    image: NDArray[np.floating], observed: NDArray[np.bool_], limits: tuple[float, float]
 ) -> float | None:
     """Estimate from patches through all channels; None if there are too few without a hole."""
     everywhere = observed.all(0)
@@ -58,7 +60,7 @@ def _from_patches(
         windows = sliding_window_view(image, (side, side), (1, 2))
         patches = np.moveaxis(windows[:, rows, columns], 0, 1).reshape(-1, size)
         level = _level(patches)
-        if limits is not None:
+        if np.isfinite(limits).any():
             means = patches.reshape(len(patches), len(image), -1).mean(2)
             lowest, highest = means.min(1), means.max(1)
             for _ in range(3):  # the farther from the ends, the less of the noise is cut off
@@ -83,7 +85,7 @@ def fill_nearest(plane: NDArray[Any], observed: NDArray[np.bool_]) -> NDArray[An
 def estimate_sigma(
     image: NDArray[np.floating],
     observed: NDArray[np.bool_],
-    limits: tuple[float, float] | None = None,
+    limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> float:
     """Estimate the standard deviation of white Gaussian noise.
 
@@ -96,7 +98,8 @@ def estimate_sigma(
     observed : (C, H, W) bool array
         At least one True a channel that counts.
     limits : (float, float), optional
-        Where values were cut off; patches near there are left out if others remain.
+        Where values were cut off, as `find_limits` says; patches near there are left out if
+        others remain.
 
     Returns
     -------
@@ -109,9 +112,9 @@ def estimate_sigma(
     # Together the channels tell texture from noise best, but not where each is cut off: that
     # matters more once the noise is strong.
     estimate = _from_patches(image, observed, limits)
-    clipped = limits is not None and np.isin(image[observed], limits).mean() > MOSTLY_UNCLIPPED
-    strong = limits is not None and (estimate or 0.0) > STRONG * (limits[1] - limits[0])
-    if estimate is None or (clipped and strong):
+    seen = image[observed]
+    clipped = bool(np.isin(seen, limits).mean() > MOSTLY_UNCLIPPED)
+    if estimate is None or (clipped and estimate > STRONG * np.ptp(seen)):
         pairs = zip(image, observed, strict=True)
         each = [_from_patches(c[None], o[None], limits) for c, o in pairs]
         known = [level for level in each if level is not None]
@@ -123,6 +126,40 @@ def estimate_sigma(
         waves = np.mean([estimate_by_wavelets(fill_nearest(c, o)) for c, o in pairs if o.any()])
         estimate = float(waves if estimate is None else min(estimate, waves))
     return estimate if np.isfinite(estimate) else 0.0
+
+
+def find_limits(image: NDArray[Any], observed: NDArray[np.bool_]) -> tuple[float, float]:
+    """Find the values at which samples were cut off, noise and all.
+
+    There they pile up: many have exactly the lowest (highest) value, more than twice as many as
+    have the next one.
+
+    Parameters
+    ----------
+    image : (C, H, W) array of real numbers
+    observed : (C, H, W) bool array
+        At least one True.
+
+    Returns
+    -------
+    (float, float)
+        Infinite where nothing was cut off.
+    """
+    seen = image[observed]
+    low, high = seen.min(), seen.max()
+    between = seen[(seen > low) & (seen < high)]
+    if not between.size:
+        return -np.inf, np.inf
+
+    def piled(end: Any, beside: Any) -> bool:
+        count = np.count_nonzero(seen == end)
+        enough = count >= max(PILE_COUNT, PILE * seen.size)
+        return bool(enough and count > 2 * np.count_nonzero(between == beside))
+
+    return (
+        float(low) if piled(low, between.min()) else -np.inf,
+        float(high) if piled(high, between.max()) else np.inf,
+    )
 
 
 def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from napari_dred.core.denoisers.base import Denoiser
@@ -32,6 +34,8 @@ class Problem:
         Whether T_Theta is evaluated in bfloat16.
     check : callable
         To be called within each step; raises to leave the run.
+    limits : (float, float)
+        Where samples of Y were cut off, noise and all; infinite where they were not.
     """
 
     y: Tensor
@@ -41,6 +45,43 @@ class Problem:
     denoiser: Denoiser
     bfloat16: bool
     check: Callable[[], None]
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    def uncut(self, hx: Tensor) -> Tensor:
+        """Y as it would be had nothing been cut off, as far as H X tells.
+
+        A sample at a limit gets its expectation, given that Y = HX + n lies beyond that
+        limit: with it in place of Y, least squares climbs the likelihood of the samples as
+        they were recorded (the expectation step of censored regression, Tobin 1958).
+
+        Parameters
+        ----------
+        hx : (1, C, h, w) tensor
+            H X.
+
+        Returns
+        -------
+        (1, C, h, w) tensor
+        """
+        y, (low, high) = self.y, self.limits
+        hx = self.within(hx)
+        if math.isfinite(high):
+            y = torch.where(self.y >= high, hx + self._excess(high - hx), y)
+        if math.isfinite(low):
+            y = torch.where(self.y <= low, hx - self._excess(hx - low), y)
+        return y
+
+    def within(self, x: Tensor) -> Tensor:
+        """Cut X off where Y was: beyond that, nothing is known."""
+        low, high = self.limits
+        return x.clamp(low, high) if math.isfinite(low) or math.isfinite(high) else x
+
+    def _excess(self, distance: Tensor) -> Tensor:
+        """Mean of the noise where it exceeds a distance >= 0: the inverse of Mills' ratio."""
+        a = distance / max(self.sigma, 1e-6)
+        # erfcx is exp(a^2) erfc(a), which neither overflows nor vanishes.
+        mills = math.sqrt(math.pi / 2) * torch.special.erfcx(a / math.sqrt(2))
+        return torch.where(a < 1e3, self.sigma / mills, distance)
 
 
 @dataclass(frozen=True)

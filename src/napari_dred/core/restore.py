@@ -22,7 +22,7 @@ from napari_dred.core.devices import choose_device, describe, free_memory
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.hqs import hqs
-from napari_dred.core.noise import estimate_sigma, fill_nearest, find_impulses
+from napari_dred.core.noise import estimate_sigma, fill_nearest, find_impulses, find_limits
 from napari_dred.core.operators import build_operator, gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import use_bfloat16
@@ -45,6 +45,7 @@ class _Input:
     observed: NDArray[np.bool_]  # (C, H, W)
     kernel: NDArray[np.float64] | None
     values: ValueRange
+    limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
     plan: Plan
 
 
@@ -145,9 +146,9 @@ def _check(
             )
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
+    limits = find_limits(planes, observed)
     sigma = p.sigma
     if sigma is None:
-        limits = (0.0, 255.0) if a.dtype == np.uint8 else None
         sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
         sigma = _below_half_range(sigma, planes, observed)
         notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
@@ -173,7 +174,7 @@ def _check(
         seconds=seconds,
         notes=tuple(notes),
     )
-    return _Input(a, planes, observed, kernel, values, plan_)
+    return _Input(a, planes, observed, kernel, values, limits, plan_)
 
 
 def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
@@ -242,6 +243,7 @@ def _problem(given: _Input, control: Control) -> Problem:
     if p.scale > 1:
         start = F.interpolate(start, scale_factor=float(p.scale), mode="bicubic").clamp(0, 1)
         control.check()
+    low, high = given.values.to_unit(np.array(given.limits))
     observed = torch.from_numpy(given.observed.astype(np.float32))[None]
     operator = build_operator(
         (h, w),
@@ -261,6 +263,7 @@ def _problem(given: _Input, control: Control) -> Problem:
         ),
         bfloat16=bfloat16,
         check=control.check,
+        limits=(float(low), float(high)),
     )
 
 

@@ -31,6 +31,8 @@ class Operator(ABC):
         Height and width of X.
     out_shape : (int, int)
         Height and width of Y.
+    pointwise : bool
+        Whether each sample of Y depends on the same sample of X alone.
     tolerance : float
         Where `prox` has no closed form, it iterates until the residual of the normal
         equations is this fraction of their right-hand side, in every plane.
@@ -42,6 +44,7 @@ class Operator(ABC):
 
     in_shape: tuple[int, int]
     out_shape: tuple[int, int]
+    pointwise: bool = False
     tolerance: float = 1e-6
     max_iterations: int = 200
     check: Callable[[], None] = staticmethod(lambda: None)

@@ -18,6 +18,8 @@ class Identity(Operator):
         Height and width of the image.
     """
 
+    pointwise = True
+
     def __init__(self, shape: tuple[int, int]) -> None:
         self.in_shape = self.out_shape = shape
 
@@ -46,6 +48,8 @@ class Mask(Operator):
     ValueError
         For another shape.
     """
+
+    pointwise = True
 
     def __init__(self, observed: Tensor | ArrayLike) -> None:
         weight = torch.as_tensor(observed).to(torch.float32)
