@@ -134,6 +134,12 @@ def test_imagej_reads_the_unit_that_was_written(tmp_path: Path) -> None:
 # What files are like
 
 
+@pytest.mark.parametrize("unit", ["Å", "µm ", "parsec ☉", "a\nb=1"])
+def test_a_unit_that_imagejs_header_cannot_hold_loses_no_picture(tmp_path: Path, unit: str) -> None:
+    write_picture(tmp_path / "a.tif", Picture(GRAY, resolution=Resolution.of(2, 4, unit)))
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif").samples, GRAY)
+
+
 @pytest.mark.parametrize("unit", ["um", "micron", "\\u00B5m"])
 def test_the_spellings_of_a_micrometre_are_one(tmp_path: Path, unit: str) -> None:
     path = saved(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
 from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
@@ -133,7 +134,7 @@ def test_limits_are_where_samples_pile_up(dtype: type) -> None:
     image = np.linspace(0, 200, 64 * 64).reshape(1, 64, 64) + rng.normal(0, 20, (1, 64, 64))
     everywhere = np.ones(image.shape, bool)
     cut = np.clip(image, 0, 180)
-    image, cut = ((np.rint(a - image.min() * (a is image)) for a in (image, cut)))
+    image, cut = (np.rint(a - image.min() * (a is image)) for a in (image, cut))
     if dtype is np.float32:
         image, cut = image + rng.random(image.shape), cut / 255
     image, cut = image.astype(dtype), cut.astype(dtype)
@@ -146,3 +147,56 @@ def test_limits_are_where_samples_pile_up(dtype: type) -> None:
 def test_a_constant_image_has_no_limits() -> None:
     image = np.full((1, 16, 16), 7.0)
     assert find_limits(image, np.ones(image.shape, bool)) == (-np.inf, np.inf)
+
+
+def _estimate(image: np.ndarray) -> float:
+    everywhere = np.ones(image.shape, bool)
+    return estimate_sigma(image, everywhere, find_limits(image, everywhere))
+
+
+def test_channels_that_are_alike_or_empty_count_once(photograph: np.ndarray) -> None:
+    rng = np.random.default_rng(0)
+    plane = photograph[0] + rng.normal(0, 20, photograph[0].shape)
+    empty = np.zeros_like(plane)
+    alone = _estimate(plane[None])
+    assert alone == pytest.approx(20, rel=0.1)
+    assert _estimate(np.stack([plane] * 3)) == pytest.approx(alone)
+    assert _estimate(np.stack([empty, plane, empty])) == pytest.approx(alone, rel=0.05)
+    # All but the same noise: the channels have too little of their own.
+    alike = np.stack([plane, plane + rng.normal(0, 0.1, plane.shape), plane + 1])
+    assert _estimate(alike) == pytest.approx(alone, rel=0.05)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_padding_and_saturation_show_no_noise(
+    photograph: np.ndarray, dtype: type, share: float
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 2000, photograph[:1].shape)
+    image = 20000 + 100 * photograph[:1] + noise
+    padded = image.copy()
+    padded[:, : int(share * image.shape[1])] = 0
+    assert _estimate(padded.astype(dtype)) == pytest.approx(2000, rel=0.1)
+    saturated = np.minimum(image, np.quantile(image, 1 - share))
+    assert _estimate(saturated.astype(dtype)) == pytest.approx(2000, rel=0.15)
+
+
+def test_a_grid_and_a_dither_are_no_impulses() -> None:
+    grid = np.rint(128 + np.random.default_rng(0).normal(0, 2, (1, 256, 256)))
+    grid[:, ::7, ::7] = 0
+    ramp = np.tile(np.linspace(0, 255, 256), (256, 1)).astype(np.uint8)
+    dither = np.asarray(Image.fromarray(ramp).convert("1")).astype(np.uint8) * 255
+    dither = np.concatenate([ramp[:8], dither])[None]
+    for image in (grid, dither.astype(np.float64)):
+        assert not find_impulses(image, np.ones(image.shape, bool)).any()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.02])
+def test_few_impulses_in_a_dark_picture_are_found(share: float) -> None:
+    clean = data.camera()[128:384, 128:384].astype(np.float64)[None]
+    rng = np.random.default_rng(0)
+    hit = rng.random(clean.shape) < share
+    image = np.where(hit, 255.0 * (rng.random(clean.shape) < 0.5), clean)
+    found = find_impulses(image, np.ones(image.shape, bool))
+    assert (found & hit).sum() > 0.85 * hit.sum()
+    assert (found & ~hit).sum() < 0.002 * image.size

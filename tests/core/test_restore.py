@@ -219,12 +219,31 @@ def test_it_is_said_that_there_are_no_impulses() -> None:
     assert any("No impulse noise" in note for note in notes)
 
 
-def test_kept_pixels_do_not_bring_impulses_back() -> None:
+def test_kept_pixels_are_kept_even_where_they_are_impulses() -> None:
     clean, salted = _with_salt()
     mask = np.zeros(clean.shape[:2], bool)
     mask[20:24] = True
     result = restore(salted, mask, keep_observed=True, **QUICK)
-    assert _mse(result.image, clean) < 0.1 * _mse(salted, clean)
+    assert result.plan.impulses > 0
+    np.testing.assert_array_equal(result.image[~mask], salted[~mask])
+    assert _mse(result.image[mask], clean[mask]) < 0.1 * _mse(salted[mask], clean[mask])
+
+
+@pytest.mark.parametrize("alpha", [1, 3])
+def test_gray_kept_as_colour_is_restored_as_gray(alpha: int) -> None:
+    noisy = data.camera()[100:164, 200:272] // 2 + 60
+    noisy = (noisy + np.random.default_rng(0).normal(0, 15, noisy.shape)).astype(np.uint8)
+    gray = restore(noisy, **QUICK)
+    colour = restore(np.repeat(noisy[..., None], alpha, -1), **QUICK)
+    assert colour.image.shape == (*noisy.shape, alpha)
+    assert colour.plan.sigma == gray.plan.sigma > 5
+    for k in range(alpha):
+        np.testing.assert_array_equal(colour.image[..., k], gray.image)
+
+
+def test_a_mask_that_marks_nothing_is_said() -> None:
+    notes = plan(_image(), np.zeros(_image().shape[:2]), preset="preview").notes
+    assert any("marks no pixel" in note for note in notes)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])

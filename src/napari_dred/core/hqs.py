@@ -10,7 +10,7 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
 FIRST_LEVEL = 49 / 255
-POLISH_FROM = 2.0  # times the noise level
+POLISH_FROM = 1.3  # times the noise level
 # Weight of the denoised image in the data step, at the first and the last level. Found on images
 # apart from every test set: between 0.2 and 0.5 for the mean of both makes no difference, except
 # where H leaves each sample by itself: there the data step should do little but fill holes.
@@ -51,7 +51,7 @@ def polish(problem: Problem, count: int) -> Iterator[State]:
     problem : Problem
         With that image as its `start`.
     count : int
-        Calls of the denoiser, at twice the noise level first.
+        Calls of the denoiser, at 1.3 times the noise level first.
     """
     sigma = max(problem.sigma, LEAST_SIGMA)
     return _steps(problem, POLISH_FROM * sigma, sigma, count)

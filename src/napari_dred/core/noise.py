@@ -17,6 +17,7 @@ MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
 CLIPPED_WITHIN = 2.5  # standard deviations from an end of the range, where noise is cut off
 
+SHARED = 0.5
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
 
 # A sample at an end of the range is an impulse if it stands out from the median around it by so
@@ -27,6 +28,7 @@ NEIGHBOURHOOD = 5
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
+FEW_PAIRS, ENOUGH_PAIRS = 4, 20
 MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
@@ -59,6 +61,11 @@ def _from_patches(
             continue
         windows = sliding_window_view(image, (side, side), (1, 2))
         patches = np.moveaxis(windows[:, rows, columns], 0, 1).reshape(-1, size)
+        # Padding and saturation show no noise.
+        uncut = ~np.isin(patches, limits).all(1)
+        if uncut.sum() < enough:
+            continue
+        patches = patches[uncut]
         level = _level(patches)
         if np.isfinite(limits).any():
             means = patches.reshape(len(patches), len(image), -1).mean(2)
@@ -108,17 +115,29 @@ def estimate_sigma(
     """
     if min(image.shape[1:]) < 2:
         return 0.0
-    image = image.astype(np.float64)
+    different = [
+        k
+        for k, c in enumerate(image)
+        if len(np.unique(c[observed[k]])) > 1 and not any((c == d).all() for d in image[:k])
+    ]
+    if not different:
+        return 0.0
+    image, observed = image[different].astype(np.float64), observed[different]
     # Together the channels tell texture from noise best, but not where each is cut off: that
     # matters more once the noise is strong.
     estimate = _from_patches(image, observed, limits)
     seen = image[observed]
     clipped = bool(np.isin(seen, limits).mean() > MOSTLY_UNCLIPPED)
-    if estimate is None or (clipped and estimate > STRONG * np.ptp(seen)):
-        pairs = zip(image, observed, strict=True)
-        each = [_from_patches(c[None], o[None], limits) for c, o in pairs]
-        known = [level for level in each if level is not None]
-        estimate = float(np.mean(known)) if known else estimate
+    pairs = zip(image, observed, strict=True)
+    each = [_from_patches(c[None], o[None], limits) for c, o in pairs]
+    known = [level for level in each if level is not None]
+    if known and (
+        estimate is None
+        or (clipped and estimate > STRONG * np.ptp(seen))
+        # Channels that share their noise have too little of their own.
+        or estimate < SHARED * np.median(known)
+    ):
+        estimate = float(np.mean(known))
     if estimate is None or (observed.all() and not clipped):
         # Texture makes both too high, now one, now the other. Where hardly anything is
         # observed only wavelets are left: each hole takes its nearest observed sample.
@@ -200,6 +219,10 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     found = none
     for bright in (True, False):
         end = image >= high if bright else image <= low
+        inner = seen[(seen > low) & (seen < high)]
+        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
+        if np.count_nonzero(end & observed) <= beside:
+            continue  # the tail of what the image shows
         could = observed & ((high - around if bright else around - low) > height)
         if _scattered(could & end, could):
             found = found | (could & end)
@@ -211,8 +234,10 @@ def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
     fraction = out.sum() / max(1, could.sum())
     if fraction < MIN_FRACTION or out.sum() < MIN_COUNT:
         return False
-    by_chance = fraction**2 * _pairs(could)
-    return bool(_pairs(out) <= MAX_CLUSTERING * by_chance + 1)
+    by_chance, pairs = fraction**2 * _pairs(could), _pairs(out)
+    # A grid or a dither, in contrast, avoids neighbours.
+    regular = by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING
+    return pairs <= MAX_CLUSTERING * by_chance + FEW_PAIRS and not regular
 
 
 def _pairs(a: NDArray[np.bool_]) -> int:

@@ -41,8 +41,9 @@ class _Input:
     """What the user gave, checked: the part that needs no torch device."""
 
     image: NDArray[Any]  # as given, (H, W) or (H, W, C)
-    planes: NDArray[Any]  # (C, H, W), missing samples 0
-    observed: NDArray[np.bool_]  # (C, H, W)
+    planes: NDArray[Any]  # (C, H, W), missing samples 0; one channel if all are the same
+    observed: NDArray[np.bool_]  # alike; impulses are not
+    unmasked: NDArray[np.bool_]  # alike; impulses are
     kernel: NDArray[np.float64] | None
     values: ValueRange
     limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
@@ -104,6 +105,8 @@ def _check(
     a = _check_image(image)
     masked = _check_mask(mask, a.shape[:2])
     planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
+    if len(planes) > 1 and all(np.array_equal(c, planes[0], equal_nan=True) for c in planes[1:]):
+        planes = planes[:1]  # a gray picture, kept as a coloured one
     finite = np.isfinite(planes)
     observed = finite & ~masked
     for k, channel in enumerate(finite):
@@ -129,9 +132,11 @@ def _check(
 
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     notes = []
+    if mask is not None and not masked.any():
+        notes.append("The mask marks no pixel: nothing is filled in.")
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
-    impulses = 0
+    impulses, unmasked = 0, observed
     if p.noise in ("auto", "impulse"):
         hit = find_impulses(planes.astype(np.float64), observed)
         impulses = int(hit.sum())
@@ -174,7 +179,7 @@ def _check(
         seconds=seconds,
         notes=tuple(notes),
     )
-    return _Input(a, planes, observed, kernel, values, limits, plan_)
+    return _Input(a, planes, observed, unmasked, kernel, values, limits, plan_)
 
 
 def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
@@ -270,7 +275,16 @@ def _problem(given: _Input, control: Control) -> Problem:
 def _to_samples(x: torch.Tensor, given: _Input) -> NDArray[np.float64]:
     """(1, C, H, W) on [0, 1] to (H, W) or (H, W, C) in sample values."""
     planes = given.values.from_unit(x[0].float().cpu().numpy())
-    return np.moveaxis(planes, 0, -1) if given.image.ndim == 3 else planes[0]
+    return _as_given(planes, given)
+
+
+def _as_given(planes: NDArray[Any], given: _Input) -> NDArray[Any]:
+    """(1 or C, H, W) to (H, W) or (H, W, C), as many channels as the input has."""
+    image: NDArray[Any] = planes[0]
+    if given.image.ndim == 3:
+        channels = given.image.shape[2]
+        image = np.moveaxis(np.broadcast_to(planes, (channels, *planes.shape[1:])), 0, -1)
+    return image
 
 
 def _finish(x: torch.Tensor, given: _Input) -> NDArray[Any]:
@@ -278,8 +292,7 @@ def _finish(x: torch.Tensor, given: _Input) -> NDArray[Any]:
     dtype = np.dtype(np.float32) if p.output_dtype == "float32" else given.image.dtype
     image = given.values.restore_dtype(_to_samples(x, given), dtype)
     if p.keep_observed:
-        observed = np.moveaxis(given.observed, 0, -1).reshape(given.image.shape)
-        image = np.where(observed, given.image.astype(dtype), image)
+        image = np.where(_as_given(given.unmasked, given), given.image.astype(dtype), image)
     return image
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_CENTIMETRES = {"nm": 1e-7, "um": 1e-4, "mm": 0.1, "cm": 1.0, "inch": 2.54, "m": 100.0}
+_CENTIMETRES = {
+    "angstrom": 1e-8,
+    "nm": 1e-7,
+    "um": 1e-4,
+    "mm": 0.1,
+    "cm": 1.0,
+    "inch": 2.54,
+    "m": 100.0,
+}
 _SPELLINGS = {
     "\N{MICRO SIGN}m": "um",
     "\N{GREEK SMALL LETTER MU}m": "um",
@@ -13,6 +21,8 @@ _SPELLINGS = {
     "micron": "um",
     "microns": "um",
     "in": "inch",
+    "\N{LATIN CAPITAL LETTER A WITH RING ABOVE}": "angstrom",
+    "\N{ANGSTROM SIGN}": "angstrom",
 }
 
 
@@ -36,7 +46,7 @@ class Resolution:
     @classmethod
     def of(cls, x: float, y: float, unit: str) -> Resolution | None:
         """Take what a file says, None where it says nothing; a unit's spellings become one."""
-        x, y, unit = float(x), float(y), _SPELLINGS.get(unit, unit)
+        x, y, unit = float(x), float(y), _SPELLINGS.get(unit.strip(), unit.strip())
         if not (0 < x < math.inf and 0 < y < math.inf) or (unit == "none" and x == y == 1):
             return None
         return cls(x, y, unit)

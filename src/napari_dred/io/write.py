@@ -167,6 +167,11 @@ def _png_bytes(picture: Picture) -> bytes:
     return buffer.getvalue()
 
 
+def _fits_imagej(unit: str) -> bool:
+    """Whether ImageJ's header, lines of ASCII, can hold the name of a unit."""
+    return unit.isascii() and unit.isprintable()
+
+
 def _tiff_bytes(picture: Picture, ome: bool) -> bytes:
     data, alpha, resolution = picture.samples, picture.alpha, picture.resolution
     colour = data.ndim == 3
@@ -178,7 +183,7 @@ def _tiff_bytes(picture: Picture, ome: bool) -> bytes:
         # What tells lengths other than inch and cm, ImageJ reads; the rest is put in cm.
         if resolution.unit in ("inch", "cm", "none"):
             unit = resolution.unit
-        elif alpha is None and (
+        elif (alpha is None and _fits_imagej(resolution.unit)) and (
             data.dtype == np.uint8 or (not colour and data.dtype in (np.uint16, np.float32))
         ):
             options |= {"imagej": True, "metadata": {"unit": resolution.unit}}

@@ -80,16 +80,17 @@ class RestoreForm(Container[Any]):
         self.scale = choice("scale", "Enlarge", {1: "no"} | {n: f"{n} ×" for n in (2, 3, 4, 8)})
         self.blur_sigma = number("blur_sigma", "Blur σ", lowest_text="none")
         self.sigma = number("sigma", "Noise σ")
+        self.noise = choice("noise", "Noise")
         self.estimate_sigma = CheckBox(
             text="estimate", value=True, tooltip="Estimate the noise level from the image."
         )
-        noise: Container[Any] = Container(
+        level: Container[Any] = Container(
             widgets=[self.sigma, self.estimate_sigma],
             layout="horizontal",
             labels=False,
             label="Noise σ",
         )
-        noise.margins = (0, 0, 0, 0)
+        level.margins = (0, 0, 0, 0)
         self.preset = choice("preset", "Preset")
         self.iterations = number("iterations", "Iterations", lowest_text="as preset")
         self.device = ComboBox(
@@ -109,7 +110,7 @@ class RestoreForm(Container[Any]):
             tooltip="Shapes layer: the box around its selected shapes, or around all of them.",
         )
         what: list[Any] = [self.image, self.mask, self.mask_line, self.keep_observed]
-        wrong: list[Any] = [self.scale, self.blur_sigma, noise]
+        wrong: list[Any] = [self.scale, self.blur_sigma, self.noise, level]
         how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
         self.extend(what + wrong + how)
         self.margins = (0, 0, 0, 0)
@@ -152,6 +153,7 @@ class RestoreForm(Container[Any]):
         return Parameters(
             scale=self.scale.value,
             blur_sigma=self.blur_sigma.value,
+            noise=self.noise.value,
             sigma=None if self.estimate_sigma.value else self._sigma(),
             preset=self.preset.value,
             iterations=value_of(self.iterations),  # type: ignore[arg-type]
