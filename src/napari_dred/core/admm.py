@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +94,6 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     assert p.sigma_f is not None and p.sigma_f_end is not None and p.denoise_every is not None
     assert p.jitter is not None
     y, operator = problem.y, problem.operator
-    cut_off = any(map(math.isfinite, problem.limits))
     device = y.device
     network = build_network(y.shape[1], operator.in_shape, p, device)
     watch(network, problem.check)
@@ -122,9 +120,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             with autocast(device, problem.bfloat16):
                 t = network(zj)
             # Eq. (9).
-            ht = operator.forward(t)
-            target = problem.uncut(ht.detach()) if cut_off else y
-            loss = torch.mean((ht - target) ** 2)
+            loss = problem.misfit(operator.forward(t))
             loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
             adam.zero_grad(set_to_none=True)
             loss.backward()

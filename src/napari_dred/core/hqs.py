@@ -70,4 +70,4 @@ def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[
         x = problem.operator.prox(z, y, weight * (last / level) ** 2, start=x)
         previous, z = z, problem.denoiser(x, level)
         hz = problem.operator.forward(z)
-        yield State(k, problem.within(z), (hz - problem.y).square().mean(), rms(z - previous))
+        yield State(k, problem.within(z), problem.misfit(hz), rms(z - previous))

@@ -32,7 +32,7 @@ FEW_PAIRS, ENOUGH_PAIRS = 4, 20
 MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
-def _level(samples: NDArray[np.floating]) -> float:
+def level_of_patches(samples: NDArray[np.floating]) -> float:
     """Noise level of patches, one a row: what the smallest eigenvalues of their covariance share.
 
     Chen, Zhu and Heng (2015): without the largest ones, which hold the image,
@@ -66,7 +66,7 @@ def _from_patches(
         if uncut.sum() < enough:
             continue
         patches = patches[uncut]
-        level = _level(patches)
+        level = level_of_patches(patches)
         if np.isfinite(limits).any():
             means = patches.reshape(len(patches), len(image), -1).mean(2)
             lowest, highest = means.min(1), means.max(1)
@@ -75,7 +75,7 @@ def _from_patches(
                 inside = (lowest > limits[0] + margin) & (highest < limits[1] - margin)
                 if inside.sum() < enough:
                     break
-                level = _level(patches[inside])
+                level = level_of_patches(patches[inside])
         return level
     return None
 

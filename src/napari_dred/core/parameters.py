@@ -20,7 +20,7 @@ SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
 PRESETS = ("default", "preview", "paper", "paper-code")
 METHODS = ("dred", "hqs")
-NOISES = ("auto", "gaussian", "impulse")
+NOISES = ("auto", "gaussian", "impulse", "poisson")
 OUTPUT_DTYPES = ("same", "float32")
 
 
@@ -71,7 +71,8 @@ class Parameters:
     noise: str = _option(
         "auto",
         "Kind of noise: 'gaussian'; 'impulse', scattered samples at an end of the range (hot and "
-        "dead pixels) that are taken as missing, beside Gaussian noise; 'auto' looks for impulses.",
+        "dead pixels) that are taken as missing, beside Gaussian noise; 'poisson', photon noise, "
+        "which grows with the signal, beside Gaussian noise; 'auto' looks for both.",
         choices=NOISES,
     )
     sigma: float | None = _option(

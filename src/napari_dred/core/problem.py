@@ -27,7 +27,7 @@ class Problem:
     operator : Operator
         H.
     sigma : float
-        Standard deviation of n.
+        Standard deviation of n (root mean square over the samples, if it is not even).
     denoiser : Denoiser
         f.
     bfloat16 : bool
@@ -36,6 +36,8 @@ class Problem:
         To be called within each step; raises to leave the run.
     limits : (float, float)
         Where samples of Y were cut off, noise and all; infinite where they were not.
+    level : (1, C, h, w) tensor or None
+        Standard deviation of n in each sample, in parts of `sigma`; None if it is even.
     """
 
     y: Tensor
@@ -46,6 +48,15 @@ class Problem:
     bfloat16: bool
     check: Callable[[], None]
     limits: tuple[float, float] = (-math.inf, math.inf)
+    level: Tensor | None = None
+
+    def misfit(self, hx: Tensor) -> Tensor:
+        """Mean square of Y - H X, each sample in units of its own noise level.
+
+        With those that were cut off replaced by their expectation.
+        """
+        difference = hx - self.uncut(hx.detach())
+        return (difference if self.level is None else difference / self.level).square().mean()
 
     def uncut(self, hx: Tensor) -> Tensor:
         """Y as it would be had nothing been cut off, as far as H X tells.
@@ -78,10 +89,11 @@ class Problem:
 
     def _excess(self, distance: Tensor) -> Tensor:
         """Mean of the noise where it exceeds a distance >= 0: the inverse of Mills' ratio."""
-        a = distance / max(self.sigma, 1e-6)
+        sigma = max(self.sigma, 1e-6) * (1 if self.level is None else self.level)
+        a = distance / sigma
         # erfcx is exp(a^2) erfc(a), which neither overflows nor vanishes.
         mills = math.sqrt(math.pi / 2) * torch.special.erfcx(a / math.sqrt(2))
-        return torch.where(a < 1e3, self.sigma / mills, distance)
+        return torch.where(a < 1e3, sigma / mills, distance)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ class Plan:
         Sentences for the user.
     impulses : int
         Samples that impulse noise has replaced: taken as missing too, but not counted above.
+    photon_noise : (float, float) or None
+        Gain and offset, where the variance of the noise is gain * signal + offset in the
+        image's own sample values; `sigma` is then its root mean.
     """
 
     task: str
@@ -55,6 +58,7 @@ class Plan:
     seconds: float
     notes: tuple[str, ...] = ()
     impulses: int = 0
+    photon_noise: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class Result:
             "sigma_estimated": self.plan.sigma_estimated,
             "missing_pixels": self.plan.missing,
             "impulses": self.plan.impulses,
+            "photon_noise": self.plan.photon_noise,
             "iterations": self.steps[-1].iteration if self.steps else 0,
             "seconds": round(self.seconds, 3),
             "stop_reason": self.stop_reason,

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import napari_dred
 from napari_dred.core.admm import dred, look_every
 from napari_dred.core.control import Control, Interrupted
-from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
 from napari_dred.core.devices import choose_device, describe, free_memory
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
@@ -25,6 +25,7 @@ from napari_dred.core.hqs import hqs
 from napari_dred.core.noise import estimate_sigma, fill_nearest, find_impulses, find_limits
 from napari_dred.core.operators import build_operator, gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.photon import PhotonNoise, Uneven, fit_photon_noise, relative_level
 from napari_dred.core.precision import use_bfloat16
 from napari_dred.core.presets import fill_in
 from napari_dred.core.problem import Problem, State
@@ -47,6 +48,7 @@ class _Input:
     kernel: NDArray[np.float64] | None
     values: ValueRange
     limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
+    photon_noise: PhotonNoise | None
     plan: Plan
 
 
@@ -152,8 +154,25 @@ def _check(
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
     limits = find_limits(planes, observed)
-    sigma = p.sigma
-    if sigma is None:
+    sigma, photon_noise = p.sigma, None
+    if p.noise == "poisson" and sigma is not None:
+        raise InputError(
+            f"sigma is {sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
+            "leave sigma out, or say 'gaussian'"
+        )
+    if p.noise in ("auto", "poisson") and sigma is None:
+        photon_noise = fit_photon_noise(planes.astype(np.float64), observed, limits)
+        if p.noise == "poisson" and photon_noise is None:
+            notes.append("No photon noise was found: the noise does not grow with the signal.")
+    if photon_noise is not None:
+        variance = photon_noise.variance(planes[observed].astype(np.float64))
+        sigma = _below_half_range(float(np.sqrt(variance.mean())), planes, observed)
+        lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
+        notes.append(
+            f"Photon noise found: gain {photon_noise.gain:.3g}, sigma from {lowest:.3g} in dark "
+            f"to {highest:.3g} in bright places, in the image's sample values."
+        )
+    elif sigma is None:
         sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
         sigma = _below_half_range(sigma, planes, observed)
         notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
@@ -174,12 +193,13 @@ def _check(
         missing=missing,
         masked=int(masked.sum()),
         impulses=impulses,
+        photon_noise=None if photon_noise is None else (photon_noise.gain, photon_noise.offset),
         device=describe(device),
         memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
         notes=tuple(notes),
     )
-    return _Input(a, planes, observed, unmasked, kernel, values, limits, plan_)
+    return _Input(a, planes, observed, unmasked, kernel, values, limits, photon_noise, plan_)
 
 
 def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
@@ -249,26 +269,39 @@ def _problem(given: _Input, control: Control) -> Problem:
         start = F.interpolate(start, scale_factor=float(p.scale), mode="bicubic").clamp(0, 1)
         control.check()
     low, high = given.values.to_unit(np.array(given.limits))
-    observed = torch.from_numpy(given.observed.astype(np.float32))[None]
+    sigma = given.plan.sigma / given.values.span
+    denoiser: Denoiser = FFDNetDenoiser(
+        len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
+    )
+    y, level = torch.from_numpy(unit)[None].to(device), None
+    if given.photon_noise is not None:
+        level = relative_level(
+            torch.from_numpy(filled)[None].to(device),
+            given.photon_noise,
+            given.values.low,
+            given.values.span,
+            sigma,
+            denoiser,
+        )
+        denoiser = Uneven(denoiser, F.interpolate(level, start.shape[-2:], mode="bilinear"))
     operator = build_operator(
         (h, w),
-        observed=None if given.observed.all() else observed,
+        observed=given.observed.astype(np.float32)[None],
         factor=p.scale,
         kernel=given.kernel,
         boundary=p.boundary,
     ).to(device)
     operator.check = control.check
     return Problem(
-        y=torch.from_numpy(unit)[None].to(device),
+        y=y,
         start=start,
         operator=operator,
-        sigma=given.plan.sigma / given.values.span,
-        denoiser=FFDNetDenoiser(
-            len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
-        ),
+        sigma=sigma,
+        denoiser=denoiser,
         bfloat16=bfloat16,
         check=control.check,
         limits=(float(low), float(high)),
+        level=level,
     )
 
 

@@ -19,7 +19,9 @@ class Denoiser(Protocol):
     """f(X, sigma)."""
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
-        """Denoise (1, C, H, W) on the [0, 1] scale, with sigma a number or a (1, 1, H, W) map."""
+        """Denoise (1, C, H, W) on the [0, 1] scale, with sigma a number or a map.
+
+        A map is (1, 1, H, W); or, where each channel is denoised alone, (1, C, H, W)."""
         ...
 
 
@@ -78,7 +80,9 @@ class FFDNetDenoiser:
         c = x.shape[1]
         if self.network.channels == 1 and c > 1:
             # One at a time, so that the memory does not grow with the channels.
-            return torch.cat([self(x[:, k : k + 1], sigma) for k in range(c)], 1)
+            levels = sigma.expand(1, c, -1, -1)
+            parts = [self(x[:, k : k + 1], levels[:, k : k + 1]) for k in range(c)]
+            return torch.cat(parts, 1)
         h, w = x.shape[-2:]
         out = torch.empty_like(x)
         for top in range(0, h, TILE):
