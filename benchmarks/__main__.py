@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import denoisers, memory, quality, tables
+from benchmarks import denoisers, memory, micrographs, quality, tables
 from benchmarks.cases import SUITES
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -42,6 +42,21 @@ def _quality(
     suite: tuple[str, ...], data: Path, preset: str, every: int, crop: int | None, only: str
 ) -> None:
     quality.run(list(suite), data, preset=preset, every=every, crop=crop, only=only)
+
+
+@main.command("micrographs", help=micrographs.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of fmd.")
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(list(micrographs.METHODS)),
+    multiple=True,
+    default=[m for m in micrographs.METHODS if m != "default"],
+)
+@click.option("--every", default=1, help="Take every N-th image.")
+@click.option("--crop", type=int, help="Take the central part of that size.")
+def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | None) -> None:
+    micrographs.run(data, methods=list(methods), every=every, crop=crop)
 
 
 @main.command("memory", help=memory.__doc__)

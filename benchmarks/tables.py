@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
+from statistics import fmean
 
 from benchmarks.results import FOLDER
 
 TITLES = {
     "denoisers": "Denoisers: mean PSNR in dB, the same noise for all weights",
     "quality": "Frozen cases, 8-bit TIFF in and out through the command line",
+    "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
 }
+
+# Tables of which the means are shown: what a group shares, beside the first parts of the name
+# of its cases, and what is averaged.
+MEANS = {
+    "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
+    "micrographs": (["method", "crop"], ["psnr", "ssim", "seconds"]),
+}
+
+
+def _group(case: str) -> str:
+    """The setting of a case: inpaint/GN15+line of inpaint/GN15+line/bird, fmd of fmd/Name."""
+    return case.rpartition("/")[0]
+
+
+def _means(rows: list[dict[str, str]], by: list[str], values: list[str]) -> list[dict[str, str]]:
+    groups = defaultdict(list)
+    for row in rows:
+        groups[_group(row["case"]), *(row[c] for c in by)].append(row)
+    return [
+        dict(zip(["cases", *by], key, strict=True))
+        | {"number": str(len(group))}
+        | {v: f"{fmean(float(r[v]) for r in group):.4g}" for v in values}
+        | {"machine": group[0]["machine"]}
+        for key, group in groups.items()
+    ]
 
 
 def _markdown(rows: list[dict[str, str]]) -> str:
@@ -30,6 +58,8 @@ def run() -> None:
         if path.exists():
             with path.open(newline="") as f:
                 rows = list(csv.DictReader(f))
+            if name in MEANS:
+                rows = _means(rows, *MEANS[name])
             parts.append(f"## {title}\n\n{_markdown(rows)}")
         else:
             parts.append(f"## {title}\n\nnot run")

@@ -1,0 +1,88 @@
+"""Real noise: FMD micrographs, one frame against the mean of 50, beside other denoisers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+from skimage.restoration import denoise_nl_means
+
+import napari_dred
+from benchmarks.cases import fmd_cases, psnr, ssim
+from benchmarks.results import Table
+
+VALUES = ["psnr", "ssim", "seconds", "sigma", "gain", "offset", "true_sigma", "true_gain"]
+VALUES += ["true_offset"]
+BINS = 32
+
+Denoised = tuple[np.ndarray, dict[str, str]]
+
+
+def _truth(clean: np.ndarray, noisy: np.ndarray) -> dict[str, str]:
+    """Fit variance = gain * signal + offset to what the 50 frames say of the noise."""
+    edges = np.unique(np.quantile(clean, np.linspace(0, 1, BINS + 1)))
+    signal, *_ = stats.binned_statistic(clean, clean, bins=edges)
+    variance, *_ = stats.binned_statistic(clean, (noisy - clean) ** 2, bins=edges)
+    line = np.polynomial.Polynomial.fit(signal, variance, 1, w=1 / variance).convert()
+    offset, gain = line.coef
+    level = np.sqrt(np.mean((noisy - clean) ** 2))
+    return {
+        "true_sigma": f"{level:.2f}",
+        "true_gain": f"{gain:.2f}",
+        "true_offset": f"{offset:.1f}",
+    }
+
+
+def _preset(preset: str, noise: str = "auto") -> Callable[[np.ndarray], Denoised]:
+    def denoise(noisy: np.ndarray) -> Denoised:
+        result = napari_dred.restore(noisy, preset=preset, noise=noise)
+        found = result.plan.photon_noise
+        gain, offset = ("", "") if found is None else (f"{found[0]:.2f}", f"{found[1]:.1f}")
+        return result.image, {"sigma": f"{result.plan.sigma:.2f}", "gain": gain, "offset": offset}
+
+    return denoise
+
+
+def _non_local_means(noisy: np.ndarray) -> Denoised:
+    """With the overall level of noise that this package estimates."""
+    sigma = napari_dred.plan(noisy, preset="preview").sigma
+    image = denoise_nl_means(
+        noisy.astype(np.float64), patch_size=5, patch_distance=6, h=0.6 * sigma, sigma=sigma
+    )
+    return image, {"sigma": f"{sigma:.2f}"}
+
+
+METHODS: dict[str, Callable[[np.ndarray], Denoised]] = {
+    "noisy": lambda noisy: (noisy, {}),
+    "non-local means": _non_local_means,
+    "preview": _preset("preview"),
+    "preview, noise taken as even": _preset("preview", "gaussian"),
+    "default": _preset("default"),
+}
+
+
+def run(data: Path, *, methods: list[str], every: int, crop: int | None) -> None:
+    """Denoise the micrographs, 8-bit as they are."""
+    table = Table("micrographs", ["case", "method", "crop"], VALUES)
+    for method in methods:
+        for case in fmd_cases(data=data, every=every, crop=crop):
+            if table.has(case.name, method, crop or ""):
+                continue
+            noisy = np.rint(case.degraded[0] * 255).astype(np.uint8)
+            began = time.perf_counter()
+            image, said = METHODS[method](noisy)
+            seconds = time.perf_counter() - began
+            restored = image[None].astype(np.float32) / 255
+            said |= _truth(case.clean.ravel() * 255, noisy.ravel().astype(np.float64))
+            table.add(
+                case=case.name,
+                method=method,
+                crop=crop or "",
+                psnr=f"{psnr(restored, case.clean):.2f}",
+                ssim=f"{ssim(restored, case.clean):.4f}",
+                seconds=f"{seconds:.1f}",
+                **said,
+            )
