@@ -17,7 +17,7 @@ MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
 CLIPPED_WITHIN = 2.5  # standard deviations from an end of the range, where noise is cut off
 
-SHARED = 0.5
+SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
 
 # A sample at an end of the range is an impulse if it stands out from the median around it by so
@@ -80,6 +80,23 @@ def _from_patches(
     return None
 
 
+def _different(
+    image: NDArray[np.floating], observed: NDArray[np.bool_], levels: list[float | None]
+) -> list[int]:
+    """Channels that are neither constant nor, but for a part of their noise, an earlier one."""
+    found: list[int] = []
+    for k, (channel, seen) in enumerate(zip(image, observed, strict=True)):
+        samples = channel[seen]
+        if not samples.size or np.ptp(samples) == 0:
+            continue
+        differences = (
+            channel[both] - image[j][both] for j in found if (both := seen & observed[j]).any()
+        )
+        if all(d.std() > SHARED * (levels[k] or 0) for d in differences):
+            found.append(k)
+    return found
+
+
 def fill_nearest(plane: NDArray[Any], observed: NDArray[np.bool_]) -> NDArray[Any]:
     """Give each missing sample of an (H, W) array the value of the nearest observed one."""
     if observed.all():
@@ -115,29 +132,20 @@ def estimate_sigma(
     """
     if min(image.shape[1:]) < 2:
         return 0.0
-    different = [
-        k
-        for k, c in enumerate(image)
-        if len(np.unique(c[observed[k]])) > 1 and not any((c == d).all() for d in image[:k])
-    ]
+    image = image.astype(np.float64)
+    each = [_from_patches(c[None], o[None], limits) for c, o in zip(image, observed, strict=True)]
+    different = _different(image, observed, each)
     if not different:
         return 0.0
-    image, observed = image[different].astype(np.float64), observed[different]
+    image, observed = image[different], observed[different]
     # Together the channels tell texture from noise best, but not where each is cut off: that
     # matters more once the noise is strong.
     estimate = _from_patches(image, observed, limits)
     seen = image[observed]
     clipped = bool(np.isin(seen, limits).mean() > MOSTLY_UNCLIPPED)
-    pairs = zip(image, observed, strict=True)
-    each = [_from_patches(c[None], o[None], limits) for c, o in pairs]
-    known = [level for level in each if level is not None]
-    if known and (
-        estimate is None
-        or (clipped and estimate > STRONG * np.ptp(seen))
-        # Channels that share their noise have too little of their own.
-        or estimate < SHARED * np.median(known)
-    ):
-        estimate = float(np.mean(known))
+    if estimate is None or (clipped and estimate > STRONG * np.ptp(seen)):
+        known = [level for k in different if (level := each[k]) is not None]
+        estimate = float(np.mean(known)) if known else estimate
     if estimate is None or (observed.all() and not clipped):
         # Texture makes both too high, now one, now the other. Where hardly anything is
         # observed only wavelets are left: each hole takes its nearest observed sample.
