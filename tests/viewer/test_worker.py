@@ -60,7 +60,8 @@ def ends_within(qtbot, worker, seconds=2.0):
 
 
 def under_way(qtbot, worker):
-    qtbot.waitUntil(lambda: len(worker.records) > 0, timeout=5000)
+    """Wait for a step, before which there is no image to keep."""
+    qtbot.waitUntil(lambda: any(isinstance(x, Step) for x in worker.records), timeout=5000)
 
 
 def out_of_memory():
