@@ -24,6 +24,7 @@ PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
 # many standard deviations of the other noise, and by this part of the range.
 STANDS_OUT_SIGMAS = 4.0
 STANDS_OUT = 0.03
+STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
 NEIGHBOURHOOD = 5
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
 # beside each other: so much more often than by chance and there are no impulses.
@@ -217,24 +218,35 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     if not rest.any(axis=(1, 2)).all():
         return none
     sigma = estimate_sigma(image, rest)
-    height = max(STANDS_OUT_SIGMAS * sigma, STANDS_OUT * span)
-    around = np.stack(
-        [
-            ndimage.median_filter(fill_nearest(c, o), NEIGHBOURHOOD, mode="mirror")
-            for c, o in zip(image, observed, strict=True)
-        ]
-    )
-    found = none
+    values = np.stack([fill_nearest(c, o) for c, o in zip(image, observed, strict=True)])
+    around = _medians(values)
+
+    def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:
+        height = max(STANDS_OUT_SIGMAS * sigma, by * span)
+        out: NDArray[np.bool_] = (high - around if bright else around - low) > height
+        return observed & out
+
+    found, ends = none.copy(), []
     for bright in (True, False):
         end = image >= high if bright else image <= low
         inner = seen[(seen > low) & (seen < high)]
         beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
         if np.count_nonzero(end & observed) <= beside:
             continue  # the tail of what the image shows
-        could = observed & ((high - around if bright else around - low) > height)
+        could = stand_out(bright, STANDS_OUT)
         if _scattered(could & end, could):
-            found = found | (could & end)
+            found |= could & end
+            ends.append((bright, end))
+    # Once more without those, which hid others where they lie close together.
+    around = _medians(np.where(found, around, values))
+    for bright, end in ends:
+        found |= end & stand_out(bright, STANDS_OUT_THEN)
     return found
+
+
+def _medians(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Medians of the neighbourhoods in each channel of a (C, H, W) array."""
+    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in image])
 
 
 def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
