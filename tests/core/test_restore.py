@@ -226,7 +226,7 @@ def test_kept_pixels_are_kept_even_where_they_are_impulses() -> None:
     result = restore(salted, mask, keep_observed=True, **QUICK)
     assert result.plan.impulses > 0
     np.testing.assert_array_equal(result.image[~mask], salted[~mask])
-    assert _mse(result.image[mask], clean[mask]) < 0.1 * _mse(salted[mask], clean[mask])
+    assert _mse(result.image[mask], clean[mask]) < 0.2 * _mse(salted[mask], clean[mask])
 
 
 @pytest.mark.parametrize("alpha", [1, 3])

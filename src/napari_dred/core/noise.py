@@ -25,6 +25,7 @@ PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
 STANDS_OUT_SIGMAS = 4.0
 STANDS_OUT = 0.03
 STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
+ROUNDS = 3
 NEIGHBOURHOOD = 5
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
 # beside each other: so much more often than by chance and there are no impulses.
@@ -237,10 +238,15 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         if _scattered(could & end, could):
             found |= could & end
             ends.append((bright, end))
-    # Once more without those, which hid others where they lie close together.
-    around = _medians(np.where(found, around, values))
-    for bright, end in ends:
-        found |= end & stand_out(bright, STANDS_OUT_THEN)
+    for _ in range(ROUNDS):
+        # Without those found so far, which hide others where they lie close together.
+        around = _medians(np.where(found, around, values))
+        more = none.copy()
+        for bright, end in ends:
+            more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
+        if not more.any():
+            break
+        found |= more
     return found
 
 
