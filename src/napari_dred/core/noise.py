@@ -219,8 +219,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     if not rest.any(axis=(1, 2)).all():
         return none
     sigma = estimate_sigma(image, rest)
-    values = np.stack([fill_nearest(c, o) for c, o in zip(image, observed, strict=True)])
-    around = _medians(values)
+    around = _medians(image, observed)
 
     def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:
         height = max(STANDS_OUT_SIGMAS * sigma, by * span)
@@ -240,7 +239,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
             ends.append((bright, end))
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
-        around = _medians(np.where(found, around, values))
+        around = _medians(image, observed & ~found)
         more = none.copy()
         for bright, end in ends:
             more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
@@ -250,9 +249,10 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     return found
 
 
-def _medians(image: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Medians of the neighbourhoods in each channel of a (C, H, W) array."""
-    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in image])
+def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Medians around each sample of a (C, H, W) array, from the observed ones."""
+    filled = (fill_nearest(c, o) for c, o in zip(image, observed, strict=True))
+    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in filled])
 
 
 def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
