@@ -29,6 +29,7 @@ from napari_dred.core.denoisers.ffdnet import FFDNet
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
 KAIMING, IDENTITY = 0.25, 1.0  # see `initialise`
+FLOOR = 0.01  # of the noise's variance, see `denoising_loss`
 VALIDATION_SIGMAS = (15, 25, 50)
 SCALES = (1.0, 0.85, 0.7, 0.55)  # a scene of few pixels has more detail in each patch
 
@@ -64,14 +65,15 @@ def sample_patches(images: list[np.ndarray], n: int, size: int, rng: np.random.G
 
 
 def denoising_loss(net: nn.Module, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-    """Squared error divided by what is usual at its noise level (about linear in sigma).
+    """Mean logarithm of each patch's squared error: what PSNR, which judges a denoiser, counts.
 
-    Every level then counts alike in decibels, which is how a denoiser is judged.
+    Every level and every patch then counts alike in decibels. The floor keeps patches without
+    content, where next to nothing is left of the noise, from ruling the others.
     """
     with torch.autocast(x.device.type, dtype=torch.bfloat16):
         restored = net(x + sigma * noise, sigma)
     error = (restored.float() - x).square().mean((1, 2, 3))
-    return 10 * (error / (sigma.flatten() + 3 / 255)).mean()
+    return (error + FLOOR * sigma.flatten().square() + 1e-6).log().mean()
 
 
 @torch.no_grad()
