@@ -13,9 +13,10 @@ from napari.components import ViewerModel
 from napari.utils import progress
 
 from napari_dred import InputError, Parameters, RestorationError
-from napari_dred.viewer import form, restore_widget, samples
+from napari_dred.viewer import form, run, samples
 from napari_dred.viewer.form import RECTANGLE, VISIBLE
 from napari_dred.viewer.layers import read_mask
+from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.restore_widget import RestoreWidget
 
 pytestmark = pytest.mark.window
@@ -255,8 +256,8 @@ def test_a_result_that_cannot_be_laid_over_its_input_is_not_lost(
     if where == "after":
         viewer.layers.events.inserted.connect(fail)
     else:
-        monkeypatch.setattr(restore_widget, "result_layer", fail)
-    monkeypatch.setattr(RestoreWidget, "_show_preview", lambda *_: None)
+        monkeypatch.setattr(run, "result_layer", fail)
+    monkeypatch.setattr(Preview, "show", lambda *_: None)
     panel.restore_button.native.click()
     wait(panel)
     assert [x.name for x in viewer.layers] == ["photo", "photo restored"]
@@ -275,7 +276,7 @@ def test_a_result_that_cannot_be_shown_at_all_is_said_with_a_traceback(
     def fail(*args, **kwargs):
         raise ZeroDivisionError("no layer")
 
-    monkeypatch.setattr(RestoreWidget, "_show_preview", lambda *_: None)
+    monkeypatch.setattr(Preview, "show", lambda *_: None)
     monkeypatch.setattr(RestoreWidget, "_show_result", fail)
     panel.restore_button.native.click()
     wait(panel)

@@ -77,6 +77,9 @@ class Step:
         The present image in the input's own sample values, if it was asked for.
     note : str
         A sentence for the user, usually empty.
+    held_out : float or None
+        Root mean square error on observed samples that the fit does not see, in units of the
+        noise level; None where none are held out.
     """
 
     iteration: int
@@ -85,6 +88,7 @@ class Step:
     residual: float
     image: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     note: str = ""
+    held_out: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,8 @@ class Result:
         Sentences for the user, those of the plan first.
     version : str
         Version of napari-dred.
+    kept : int or None
+        The iteration whose image is the result; None means the last.
     """
 
     image: NDArray[Any] = field(repr=False)
@@ -115,6 +121,7 @@ class Result:
     seconds: float
     notes: tuple[str, ...]
     version: str
+    kept: int | None = None
 
     @property
     def parameters(self) -> Parameters:

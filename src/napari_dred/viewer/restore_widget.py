@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration, memory, plural, sentence
+from napari_dred.viewer.course import Course
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, provenance, result_layer
-from napari_dred.viewer.run import Run
+from napari_dred.viewer.layers import METADATA_KEY, Plane, provenance
+from napari_dred.viewer.run import Run, Source
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
 from napari_dred.volumes import Region, Solver, solve_region
+
+_NO_MEMORY = "there is not enough memory for this image; close other images, or choose a region"
 
 
 class RestoreWidget(Container[Any]):
@@ -39,6 +43,7 @@ class RestoreWidget(Container[Any]):
         self._viewer = napari_viewer
         self._solve = solve
         self._run: Run | None = None
+        self.course = Course(napari_viewer, self._layers)
         self.form = RestoreForm(napari_viewer, self._layers)
 
         self.restore_button = PushButton(
@@ -62,7 +67,8 @@ class RestoreWidget(Container[Any]):
         self.extend(
             [self.form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
         )
-        self.restore_button.clicked.connect(self._on_restore)
+        self.native.layout().addWidget(self.course)
+        self.restore_button.clicked.connect(lambda: self.restore())
         self.pause_button.clicked.connect(self._on_pause)
         self.stop_button.clicked.connect(self._on_stop)
         self.cancel_button.clicked.connect(self._on_cancel)
@@ -74,18 +80,35 @@ class RestoreWidget(Container[Any]):
         """The worker of the run under way."""
         return None if self._run is None else self._run.worker
 
+    def reset_choices(self, *args: Any) -> None:
+        """Take the layers that there are now."""
+        super().reset_choices(*args)
+        if alive(self.native):
+            self.course.reset_choices()
+
     # What the user does.
 
-    def _on_restore(self) -> None:
+    def restore(self, **changes: Any) -> None:
+        """Start a run as the form stands.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Parameters` that are to have other values, such as `preset='preview'`.
+        """
         if self._run is not None:
             show_warning("A restoration is under way; stop or cancel it first.")
             return
         try:
-            run = self._prepared()
+            run = self._prepared(changes)
         except InputError as e:
             self._say(e, show_warning)
             return
+        except MemoryError:
+            self._say(RestorationError(_NO_MEMORY), show_error)
+            return
         self._run = run
+        self.course.begin(run)
         worker = run.worker
         worker.yielded.connect(partial(self._on_record, run))
         worker.returned.connect(partial(self._on_result, run))
@@ -120,6 +143,7 @@ class RestoreWidget(Container[Any]):
         if run is not None:
             run.worker.quit()
             self._leave(run, "Cancelled.")
+            self.course.clear()
 
     # What the run reports; a run that the panel has left is not heard.
 
@@ -134,8 +158,8 @@ class RestoreWidget(Container[Any]):
         self.bar.value = record.iteration
         if not run.worker.control.stopped and not run.worker.is_paused:
             self.status.value = run.clock.line(f"{record.note} " if record.note else "")
+        self.course.add(record)
         if record.image is not None:
-            self._show_preview(run, record.image)
             run.worker.job.image_shown()
         run.advance(record)
 
@@ -145,13 +169,14 @@ class RestoreWidget(Container[Any]):
         try:
             self._show_result(run, result)
         except Exception as e:  # noqa: BLE001 (whatever it is: said, and the run is over)
-            self._leave(run, "")
+            self._leave(run, "", result)
             self._say_fault(e)
             return
         how = "Stopped" if result.stop_reason == "stopped" else "Done"
         count = plural(result.steps[-1].iteration, "iteration")
         notes = [note for note in result.notes if note not in result.plan.notes]
-        self._leave(run, " ".join([f"{how} after {count} in {duration(result.seconds)}.", *notes]))
+        told = " ".join([f"{how} after {count} in {duration(result.seconds)}.", *notes])
+        self._leave(run, told, result)
 
     def _on_error(self, run: Run, error: Exception) -> None:
         if not self._listens(run):
@@ -176,14 +201,15 @@ class RestoreWidget(Container[Any]):
 
     # How it is done.
 
-    def _prepared(self) -> Run:
+    def _prepared(self, changes: dict[str, Any]) -> Run:
         """Read the layers and make the worker, not yet started."""
         plane, mask, region = self.form.read()
-        parameters = self.form.parameters()
+        parameters = self.form.parameters().replace(**changes)
         if parameters.keep_observed and not _marks_any(plane, mask, region):
             parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
-        return Run(restore_worker(Job(solve)), plane, region, parameters)
+        source = Source(plane, mask, region, weakref.ref(self.form.image.value))
+        return Run(restore_worker(Job(solve, dtype=plane.image.dtype)), source, parameters)
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
         if plan.sigma_estimated:
@@ -198,59 +224,30 @@ class RestoreWidget(Container[Any]):
         ]
         self.plan_line.value = "\n".join([" · ".join(facts), *plan.notes])
         self.status.value = "Running…"
+        run.plan = plan
         run.begin()
-
-    def _show_preview(self, run: Run, image: NDArray[Any]) -> None:
-        data, state, kind = result_layer(
-            run.plane,
-            image,
-            name=f"{run.plane.name} (in progress)",
-            scale=run.parameters.scale,
-            region=run.region,
-        )
-        if run.preview is None:
-            chosen = self._viewer.layers.selection.active
-            run.preview = Layer.create(data, state, kind)
-            self._viewer.add_layer(run.preview)
-            # Whoever paints or adjusts another layer stays on it.
-            if chosen is not None:
-                self._viewer.layers.selection.active = chosen
-        elif run.preview in self._viewer.layers:  # else the user does not want it
-            run.preview.data = data
 
     def _show_result(self, run: Run, result: Result) -> None:
         """Add the result's layer; if it cannot be laid over its input, then by itself."""
-        whole = run.region is None or run.parameters.scale == 1
         name = f"{run.plane.name} restored"
-        made = provenance(run.plane, run.region, result.provenance())
+        made = result.provenance()
         layer: Layer | None = None
         try:
-            layer = Layer.create(
-                *result_layer(
-                    run.plane,
-                    result.image,
-                    name=name,
-                    scale=run.parameters.scale,
-                    region=None if whole else run.region,
-                    metadata=made,
-                )
-            )
+            layer = Layer.create(*run.layer_data(result.image, name, made))
             self._viewer.add_layer(layer)
         except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
             if layer is None or layer not in self._viewer.layers:
+                made = provenance(run.plane, run.region, made)
                 self._viewer.add_image(result.image, name=name, metadata={METADATA_KEY: made})
             show_warning(f"The result may not lie where its input does: {sentence(str(e))}")
 
-    def _leave(self, run: Run, status: str) -> None:
+    def _leave(self, run: Run, status: str, result: Result | None = None) -> None:
         """Forget the run and be ready for the next one."""
         self._run = None
         run.end()
-        preview, run.preview = run.preview, None
-        if not alive(self.native):
-            return
-        if preview is not None and preview in self._viewer.layers:
-            self._viewer.layers.remove(preview)
-        self._idle(status)
+        if alive(self.native):
+            self.course.end(result)
+            self._idle(status)
 
     def _idle(self, status: str) -> None:
         for button in (self.pause_button, self.stop_button, self.cancel_button):
@@ -275,12 +272,14 @@ class RestoreWidget(Container[Any]):
         # All that arrives when the panel is closed; not yet docked, it has no parent either.
         if self.native.parent() is None:
             self._on_cancel()
+            if alive(self.course):
+                self.course.clear()
             self.form.close_down()
         else:
             self.form.refresh_later()  # in napari's style the labels have another width
 
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
-        preview = None if self._run is None else self._run.preview
+        preview = self.course.preview_layer
         return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
 
 

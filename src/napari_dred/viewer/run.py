@@ -1,34 +1,165 @@
-"""A run under way: its worker, what it reads, its preview, and how fast it goes."""
+"""A run: its worker, what it reads, where its images lie, and how fast it goes."""
 
 from __future__ import annotations
 
 import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from napari.layers import Layer
+import numpy as np
+from napari.layers import Image
 from napari.utils import progress
+from numpy.typing import NDArray
 
+import napari_dred
 from napari_dred.core.parameters import Parameters
-from napari_dred.core.records import Step
+from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration
-from napari_dred.viewer.layers import Plane
+from napari_dred.viewer.layers import Plane, provenance, result_layer
+from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
 from napari_dred.volumes import Region
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run reads: copies, so that the layers may change or go.
+
+    Attributes
+    ----------
+    plane : Plane
+    mask : (H, W) bool array or None
+    region : Region or None
+        The part that is restored; all of it if None.
+    layer : weak reference
+        To the input's layer, which is not kept alive.
+    """
+
+    plane: Plane
+    mask: NDArray[np.bool_] | None
+    region: Region | None
+    layer: weakref.ref[Image]
 
 
 class Run:
     """What the panel knows of one run."""
 
-    def __init__(
-        self, worker: RestoreWorker, plane: Plane, region: Region | None, parameters: Parameters
-    ) -> None:
+    def __init__(self, worker: RestoreWorker, source: Source, parameters: Parameters) -> None:
         self.worker = worker
-        self.plane = plane
-        self.region = region
+        self.source = source
+        self.plane, self.region = source.plane, source.region
         self.parameters = parameters
-        self.preview: Layer | None = None
+        self.plan: Plan | None = None
         self.clock = Clock()
         self._activity: progress | None = None
         self._over = False
+
+    # Where its images lie.
+
+    def layer_data(
+        self, image: NDArray[Any], name: str, made: Mapping[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any], str]:
+        """Make a layer of an image that the run gave: of its part, or pasted into the whole."""
+        scale = self.parameters.scale
+        whole = scale == 1 and image.shape[:2] == self.plane.shape
+        metadata = None if made is None else provenance(self.plane, self.region, made)
+        return result_layer(
+            self.plane,
+            image,
+            name=name,
+            scale=scale,
+            region=None if whole else self.region,
+            metadata=metadata,
+        )
+
+    def as_result(self, snapshot: Snapshot) -> tuple[NDArray[Any], dict[str, Any], str]:
+        """Make a layer of a snapshot as if the run had ended with it."""
+        assert self.plan is not None
+        made = Result(
+            image=snapshot.image,
+            plan=self.plan,
+            steps=(),
+            stop_reason="snapshot",
+            seconds=0.0,
+            notes=self.plan.notes,
+            version=napari_dred.__version__,
+            kept=snapshot.iteration,
+        ).provenance()
+        made["iterations"] = snapshot.iteration
+        del made["seconds"]
+        name = f"{self.plane.name} (iteration {snapshot.iteration})"
+        return self.layer_data(self._finished(snapshot.image), name, made)
+
+    def _finished(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The image with the observed pixels kept, if that was asked for, pasted into the whole."""
+        if self.parameters.scale > 1:
+            return image
+        part = ... if self.region is None else self.region.slices
+        given = self.plane.image
+        if self.parameters.keep_observed:
+            known = np.isfinite(given[part])
+            if self.source.mask is not None:
+                known &= np.expand_dims(~self.source.mask[part], tuple(range(2, given.ndim)))
+            image = np.where(known, given[part], image)
+        if self.region is None:
+            return image
+        whole = given.astype(image.dtype)
+        whole[part] = image
+        return whole
+
+    def reference(self, layer: Image) -> NDArray[Any] | None:
+        """The plane of a layer that lies pixel by pixel on the run's images.
+
+        Returns
+        -------
+        array of the shape of the run's images, or None
+            A copy; None if the layer has another size, or is the run's input.
+        """
+        place = self._place(layer)
+        if place is None or layer is self.source.layer():
+            return None
+        data = layer.data[0] if layer.multiscale else layer.data
+        image = np.array(data[place])
+        if layer.rgb:
+            image = image[..., :3]
+        size, n = image.shape[:2], self.parameters.scale
+        if self.region is not None and size == self._size(self.plane.shape):
+            rows, columns = self.region.slices
+            image = image[rows.start * n : rows.stop * n, columns.start * n : columns.stop * n]
+        return image
+
+    def fits(self, layer: Image) -> bool:
+        """Whether `reference` would give an image."""
+        return layer is not self.source.layer() and self._place(layer) is not None
+
+    def _size(self, shape: tuple[int, int]) -> tuple[int, int]:
+        return shape[0] * self.parameters.scale, shape[1] * self.parameters.scale
+
+    def _place(self, layer: Image) -> tuple[Any, ...] | None:
+        """The index of the plane in the layer's data; None if there is none that fits."""
+        data = layer.data[0] if layer.multiscale else layer.data
+        shape = tuple(data.shape[: layer.ndim])
+        ndim = len(self.plane.index)
+        lacking = ndim - layer.ndim
+        if lacking < 0 or layer.rgb != (self.plane.image.ndim == 3):
+            return None
+        axes = [axis - lacking for axis in self.plane.axes]
+        sizes = [self._size(self.plane.shape)]
+        if self.region is not None:
+            sizes.append(self._size(self.region.shape))
+        if min(axes) < 0 or (shape[axes[0]], shape[axes[1]]) not in sizes:
+            return None
+        place: list[Any] = []
+        for axis, length in enumerate(shape):
+            at = 0 if length == 1 else self.plane.index[axis + lacking]
+            if axis not in axes and at >= length:
+                return None
+            place.append(slice(None) if axis in axes else at)
+        return tuple(place)
+
+    # How far it is.
 
     def begin(self) -> None:
         """Show the run in napari's activity dialog; in the main thread, like all of this."""

@@ -8,15 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from napari.qt.threading import create_worker
+from numpy.typing import NDArray
 from superqt.utils import GeneratorWorker
 
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.records import Plan, Result, Step
+from napari_dred.core.values import ValueRange
 
 Record = Plan | Step | Result
 
@@ -37,15 +41,22 @@ class Job:
         Takes `control=` and gives the records: a `Plan`, `Step`s, a `Result`.
     image_interval : float
         Seconds between two images.
+    dtype : numpy.dtype, optional
+        That of the images that are shown, to which they are converted here: the window's thread
+        would take too long for large ones. As they come, if left out.
     """
 
     def __init__(
-        self, solve: Callable[..., Iterator[Record]], image_interval: float = IMAGE_INTERVAL
+        self,
+        solve: Callable[..., Iterator[Record]],
+        image_interval: float = IMAGE_INTERVAL,
+        dtype: np.dtype[Any] | None = None,
     ) -> None:
         self.control = Control()
         self._solve: Callable[..., Iterator[Record]] | None = solve
         self._records: Iterator[Record] | None = None
         self._image_interval = image_interval
+        self._dtype = dtype
         self._last_record = self._last_image = -float("inf")
         # One slot for an image on its way to the window; set while it is free.
         self._slot = threading.Event()
@@ -68,7 +79,7 @@ class Job:
                 if isinstance(record, Result):
                     return record
                 if self._worth_showing(record):
-                    yield record
+                    yield self._converted(record)
         except Interrupted:
             pass
         except RestorationError as e:
@@ -105,6 +116,15 @@ class Job:
             self._last_record = now
             return True
         return False
+
+    def _converted(self, record: Plan | Step) -> Plan | Step:
+        if isinstance(record, Plan) or record.image is None or self._dtype is None:
+            return record
+        image: NDArray[Any] = record.image
+        if self._dtype.itemsize > 2:  # float32 holds all shorter whole numbers
+            image = image.astype(np.float64)
+        values = ValueRange(0, 1, self._dtype)
+        return replace(record, image=values.restore_dtype(image, self._dtype))
 
     def image_shown(self) -> None:
         """Say that the last image was shown, so that another may come."""

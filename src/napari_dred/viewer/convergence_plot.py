@@ -1,0 +1,221 @@
+"""The plot of a run: loss, residual, held-out error and PSNR over its iterations. No layer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyqtgraph as pg
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_dred.core.records import Step
+
+HEIGHT = 150
+#: Seconds between two drawings.
+INTERVAL = 0.1
+
+# Four hues that people with any colour vision tell apart (Okabe and Ito), as bright or as dark
+# as the background needs.
+_COLOURS = {
+    "loss": {"dark": "#56b4e9", "light": "#0072b2"},
+    "residual": {"dark": "#e69f00", "light": "#b45309"},
+    "held_out": {"dark": "#cc79a7", "light": "#a3487f"},
+    "psnr": {"dark": "#3fc79a", "light": "#007a5a"},
+}
+_NAMES = {"loss": "Loss", "residual": "Residual", "held_out": "Held-out", "psnr": "PSNR"}
+_TOOLTIP = (
+    "Loss: what the run makes small. Residual: how far the image still is from what the network "
+    "draws. Held-out error: how well pixels that the run does not see are met, in units of the "
+    "noise level; when it rises again, noise is being fitted. All three on a logarithmic scale. "
+    "PSNR: closeness to the reference, in dB; higher is better."
+)
+
+
+@dataclass
+class _Curve:
+    """The points of one quantity, in the order in which they are drawn."""
+
+    at: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    def add(self, iteration: int, value: float) -> None:
+        self.at.append(iteration)
+        self.values.append(value)
+
+
+class ConvergencePlot(QWidget):
+    """The curves of one run, and above them their names and present values.
+
+    It is drawn at most ten times a second, however often something is added.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._curves = {name: _Curve() for name in _NAMES}
+        self._colours = {name: by_theme["dark"] for name, by_theme in _COLOURS.items()}
+        self._drawn = -float("inf")
+
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        policy = self.legend.sizePolicy()
+        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+        self.legend.setSizePolicy(policy)
+        self._graph = pg.PlotWidget()
+        self._graph.setFixedHeight(HEIGHT)
+        self._graph.setMenuEnabled(False)
+        self._graph.hideButtons()
+        self._graph.setMouseEnabled(x=False, y=False)
+        self._graph.setToolTip(_TOOLTIP)
+        # With the mouse it does nothing: the wheel goes to the panel, which scrolls.
+        self._graph.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setToolTip(_TOOLTIP)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.legend)
+        layout.addWidget(self._graph)
+
+        item = self._graph.getPlotItem()
+        item.setLogMode(y=True)
+        item.setLabel("bottom", "Iteration")
+        for side in ("left", "bottom", "right"):
+            item.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=True)
+        # PSNR has an axis of its own, on the right.
+        self._right = pg.ViewBox(enableMouse=False, enableMenu=False)
+        self._right.setXLink(item)
+        self._right.setZValue(1)
+        item.scene().addItem(self._right)
+        item.getAxis("right").linkToView(self._right)
+        item.getAxis("right").setLogMode(y=False)
+        item.getViewBox().sigResized.connect(self._follow_size)
+        self._lines = {
+            name: pg.PlotDataItem(connect="finite", autoDownsample=True, downsampleMethod="peak")
+            for name in _NAMES
+        }
+        for name, line in self._lines.items():
+            if name == "psnr":
+                self._right.addItem(line)
+            else:
+                line.setLogMode(False, True)
+                item.addItem(line)
+        self._kept = pg.InfiniteLine(label="kept", labelOpts={"position": 0.9})
+        self._shown = pg.InfiniteLine()
+        for marker in (self._kept, self._shown):
+            marker.hide()
+            item.addItem(marker, ignoreBounds=True)
+
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.draw)
+        self.set_theme("dark")
+
+    def sizeHint(self) -> QSize:
+        return QSize(280, HEIGHT + 40)
+
+    def begin(self) -> None:
+        """Start afresh, for another run."""
+        for name in _NAMES:
+            self._curves[name] = _Curve()
+        self._kept.hide()
+        self._shown.hide()
+        self.draw()
+
+    def add(self, step: Step) -> None:
+        """Add one iteration; drawn in a moment."""
+        self._curves["loss"].add(step.iteration, step.loss)
+        self._curves["residual"].add(step.iteration, step.residual)
+        if step.held_out is not None:
+            self._curves["held_out"].add(step.iteration, step.held_out)
+        self._draw_later()
+
+    def set_steps(self, steps: Iterable[Step]) -> None:
+        """Show these steps and no others."""
+        for name in ("loss", "residual", "held_out"):
+            self._curves[name] = _Curve()
+        for step in steps:
+            self.add(step)
+
+    def set_psnr(self, values: dict[int, float]) -> None:
+        """Show these values of the PSNR in dB, by iteration, and no others."""
+        at = sorted(values)
+        self._curves["psnr"] = _Curve(at, [values[i] for i in at])
+        self._draw_later()
+
+    def mark_kept(self, iteration: int) -> None:
+        """Mark the iteration whose image is the result."""
+        self._kept.setValue(iteration)
+        self._kept.label.setFormat(f"kept: {iteration}")
+        # Its label stands on that side of the line where there is room.
+        last = max(self._curves["loss"].at, default=iteration)
+        self._kept.label.anchors = [(1, 0.5) if 2 * iteration > last else (0, 0.5)] * 2
+        self._kept.label.updatePosition()
+        self._kept.show()
+
+    def mark_shown(self, iteration: int | None) -> None:
+        """Mark the iteration whose image the slider shows; None for the newest."""
+        if iteration is not None:
+            self._shown.setValue(iteration)
+        self._shown.setVisible(iteration is not None)
+
+    def points(self, name: str) -> tuple[list[int], list[float]]:
+        """Iterations and values of one curve: 'loss', 'residual', 'held_out' or 'psnr'."""
+        curve = self._curves[name]
+        return list(curve.at), list(curve.values)
+
+    def draw(self) -> None:
+        """Bring the picture up to date now."""
+        self._later.stop()
+        self._drawn = time.monotonic()
+        for name, line in self._lines.items():
+            curve = self._curves[name]
+            values = np.array(curve.values, float)
+            if name != "psnr":
+                values[~(values > 0)] = np.nan  # has no logarithm
+            line.setData(np.array(curve.at, float), values)
+            line.setVisible(bool(curve.at))
+        self._graph.getPlotItem().showAxis("right", bool(self._curves["psnr"].at))
+        self.legend.setText(self._legend())
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours of one of napari's themes."""
+        colours = get_theme(theme)
+        kind = "light" if colours.type == "light" else "dark"
+        self._colours = {name: by_theme[kind] for name, by_theme in _COLOURS.items()}
+        text = colours.text.as_hex()
+        self._graph.setBackground(colours.background.as_hex())
+        for side in ("left", "bottom", "right"):
+            axis = self._graph.getPlotItem().getAxis(side)
+            axis.setPen(colours.secondary.as_hex())
+            axis.setTextPen(text)
+        for name, line in self._lines.items():
+            line.setPen(pg.mkPen(self._colours[name], width=1.5))
+        for marker, style in ((self._kept, "SolidLine"), (self._shown, "DashLine")):
+            marker.setPen(pg.mkPen(text, width=1, style=getattr(Qt.PenStyle, style)))
+        self._kept.label.setColor(text)
+        self.draw()
+
+    def _draw_later(self) -> None:
+        if not self._later.isActive():
+            wait = max(0.0, self._drawn + INTERVAL - time.monotonic())
+            self._later.start(int(1000 * wait))
+
+    def _legend(self) -> str:
+        """The names in the colours of their curves, with the newest values."""
+        parts = []
+        for name, curve in self._curves.items():
+            if curve.at:
+                unit = {"held_out": " σ", "psnr": " dB"}.get(name, "")
+                value = f"{curve.values[-1]:.2f}" if unit else f"{curve.values[-1]:.3g}"
+                parts.append(
+                    f'<span style="color:{self._colours[name]}"><b>━</b> {_NAMES[name]}</span>'
+                    f"&nbsp;{value}{unit}"
+                )
+        return " &nbsp; ".join(parts)
+
+    def _follow_size(self) -> None:
+        self._right.setGeometry(self._graph.getPlotItem().getViewBox().sceneBoundingRect())
