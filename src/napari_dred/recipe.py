@@ -85,8 +85,8 @@ def as_python(
     """
     stack = image.plane is not None
     readers = [] if stack else ["read_picture"]
-    lines = [_reading("picture", "read_picture", image)]
-    samples = "picture" if stack else "picture.samples"
+    lines = [_reading("image" if stack else "picture", "read_picture", image)]
+    samples = "image" if stack else "picture.samples"
     arguments = [samples]
     if mask is not None:
         readers += [] if mask.plane else ["read_mask"]
@@ -99,25 +99,25 @@ def as_python(
     fields = "".join(f"    {name}={v!r},\n" for name, v in changed(parameters).items())
     lines.append(f"parameters = Parameters({fields and chr(10) + fields})")
     arguments.append("parameters=parameters")
-    part = "picture"
     if region is None:
         lines.append(f"result = restore({', '.join(arguments)})")
     else:
-        lines.append(
-            f"region = Region({', '.join(f'{k}={v}' for k, v in region.to_dict().items())})"
-        )
+        edges = ", ".join(f"{name}={v}" for name, v in region.to_dict().items())
+        lines.append(f"region = Region({edges})")
         lines.append(f"*_, result = solve_region({', '.join([*arguments, 'region=region'])})")
-        if parameters.scale > 1:  # then the result is the region alone
-            part = "picture.part(*region.slices)"
-    restored = (
-        "Picture(result.image)" if stack else f"{part}.restored(result.image, parameters.scale)"
-    )
-    target = repr(output or output_name(image.path))
-    lines.append(f"write_picture({target}, {restored}, replace=False, record=result.provenance())")
+    if stack:
+        lines.append("restored = Picture(result.image)")
+    else:
+        # An enlarged region is the region alone.
+        alone = region is not None and parameters.scale > 1
+        part = "picture.part(*region.slices)" if alone else "picture"
+        lines.append(f"restored = {part}.restored(result.image, parameters.scale)")
+    target = output or output_name(image.path)
+    lines.append(f"write_picture({target!r}, restored, replace=False, record=result.provenance())")
 
     names = sorted([*({"Picture"} if stack else ()), *readers, "write_picture"])
     imports = [
-        "from napari_dred import Parameters" + ("" if region else ", restore"),
+        "from napari_dred import Parameters" + (", restore" if region is None else ""),
         f"from napari_dred.io import {', '.join(names)}",
     ]
     if region is not None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from magicgui.widgets import Container, ProgressBar, PushButton
 from napari.components import ViewerModel
 from napari.layers import Layer
@@ -18,10 +17,11 @@ from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration, memory, plural, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, provenance, result_layer
+from napari_dred.viewer.layers import METADATA_KEY, marks_any, provenance, result_layer
+from napari_dred.viewer.repeat import SettingsMenu
 from napari_dred.viewer.run import Run
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
-from napari_dred.volumes import Region, Solver, solve_region
+from napari_dred.volumes import Solver, solve_region
 
 
 class RestoreWidget(Container[Any]):
@@ -62,6 +62,7 @@ class RestoreWidget(Container[Any]):
         self.extend(
             [self.form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
         )
+        self.append(SettingsMenu(napari_viewer, self.form, self._on_restore, self.status))
         self.restore_button.clicked.connect(self._on_restore)
         self.pause_button.clicked.connect(self._on_pause)
         self.stop_button.clicked.connect(self._on_stop)
@@ -180,7 +181,7 @@ class RestoreWidget(Container[Any]):
         """Read the layers and make the worker, not yet started."""
         plane, mask, region = self.form.read()
         parameters = self.form.parameters()
-        if parameters.keep_observed and not _marks_any(plane, mask, region):
+        if parameters.keep_observed and not marks_any(plane, mask, region):
             parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
         return Run(restore_worker(Job(solve)), plane, region, parameters)
@@ -282,9 +283,3 @@ class RestoreWidget(Container[Any]):
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
         preview = None if self._run is None else self._run.preview
         return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
-
-
-def _marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
-    """Whether there is any pixel to fill in: else none would be left to restore."""
-    part = ... if region is None else region.slices
-    return (mask is not None and bool(mask[part].any())) or not np.isfinite(plane.image[part]).all()
