@@ -27,7 +27,8 @@ QUICK = Parameters(iterations=2, width=8, depth=2, polish=0, sigma=5.1234567, de
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, npe2pm):
+    """A folder with files, and napari's own readers for them."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     Image.fromarray(rng.integers(60, 180, (40, 48, 3), dtype=np.uint8)).save("in.png")
@@ -37,7 +38,8 @@ def folder(tmp_path, monkeypatch):
     tifffile.imwrite(
         "stack.tif", rng.integers(0, 999, (4, 20, 22), dtype=np.uint16), photometric="minisblack"
     )
-    return tmp_path
+    with npe2pm.tmp_plugin(package="napari"):
+        yield tmp_path
 
 
 def press(panel, text):
