@@ -55,7 +55,7 @@ class RestoreForm(Container[Any]):
         self._watched: Labels | None = None
         self._mask_seen: NDArray[np.bool_] | None = None  # until something about it changes
         self._exact: dict[str, tuple[float, float]] = {}  # by field: as its box shows it, and exact
-        self._given = Parameters(threads=_threads())  # what no widget shows
+        self._given = Parameters()  # what no widget shows
         self._is_sample = False
 
         self.image = LayerChoice(
@@ -160,6 +160,7 @@ class RestoreForm(Container[Any]):
             preset=self.preset.value,
             iterations=value_of(self.iterations),
             device=self.device.value,
+            threads=self._given.threads or _threads(),
             keep_observed=self.keep_observed.enabled and self.keep_observed.value,
         )
 
@@ -187,7 +188,7 @@ class RestoreForm(Container[Any]):
         """Fill in all fields; what no widget shows is kept until another preset is chosen."""
         p = parameters
         self.preset.value = p.preset
-        self._given = p if p.threads else p.replace(threads=_threads())
+        self._given = p
         self.scale.value, self.noise.value = p.scale, p.noise
         self._show_number(self.blur_sigma, p.blur_sigma)
         self.estimate_sigma.value = p.sigma is None
@@ -255,7 +256,7 @@ class RestoreForm(Container[Any]):
         return None
 
     def _on_preset(self) -> None:
-        self._given = Parameters(threads=_threads())
+        self._given = Parameters()
 
     def _on_image(self, image: Image | None) -> None:
         """Fill in what is known of a sample's damage; the next image has other damage."""
