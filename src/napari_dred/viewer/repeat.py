@@ -163,7 +163,7 @@ class SettingsMenu(PushButton):
         assert clipboard is not None  # there is one as long as there is a window
         clipboard.setText(text)
         unsaved = [s for s in (image_source, mask_source) if s is not None and s.unsaved]
-        hint = " Its first lines say what to save before it is run." if unsaved else ""
+        hint = " A comment in it says what to save first." if unsaved else ""
         self._status.value = done + hint
 
 
