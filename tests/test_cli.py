@@ -24,7 +24,7 @@ from napari_dred.core import restore as core
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.io import read_picture
+from napari_dred.io import enlarged, read_picture
 from napari_dred.viewer import demo as window
 
 RNG = np.random.default_rng(0)
@@ -155,11 +155,11 @@ def test_help_has_every_default_and_choice(capsys) -> None:
     assert cli.main(["restore", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for f in dataclasses.fields(Parameters):
-        if f.name in cli._OPTIONS:
-            assert "--" + f.name.replace("_", "-") in text
-            assert " ".join(f.metadata["help"].split()) in text
-            assert f.default is None or f"[default: {f.default}]" in text
-            assert "|".join(map(str, f.metadata.get("choices", ()))) in text
+        assert "--" + f.name.replace("_", "-") in text
+        assert " ".join(f.metadata["help"].split()) in text
+        assert f.default in (None, False) or f"[default: {f.default}]" in text
+        assert "|".join(map(str, f.metadata.get("choices", ()))) in text
+    assert text.index("--seed") < text.index("Advanced options:") < text.index("--lam")
 
 
 def test_what_lies_beside_the_samples_is_kept(quick, folder) -> None:
@@ -174,6 +174,45 @@ def test_what_lies_beside_the_samples_is_kept(quick, folder) -> None:
     assert quick[0]["image"].shape == (24, 32, 3)  # alpha is not for the solver
     assert cli.main(["restore", "rgba.png", "-o", "same.png"]) == 0
     np.testing.assert_array_equal(read_picture("same.png").alpha, GRAY)
+
+
+def test_a_region_is_pasted_back(quick, folder, capsys) -> None:
+    assert cli.main(["restore", "in.tif", "-o", "o.tif", "--region", "4:9,5:20", "--json"]) == 0
+    expected = GRAY.copy()
+    expected[4:9, 5:20] += 1
+    np.testing.assert_array_equal(tifffile.imread("o.tif"), expected)
+    region = {"top": 4, "bottom": 9, "left": 5, "right": 20}
+    assert json.loads(capsys.readouterr().out)["source"] == {"image": "in.tif", "region": region}
+
+
+def test_an_enlarged_region_is_written_alone_with_its_alpha(quick, folder) -> None:
+    Image.fromarray(np.dstack([RGB, GRAY])).save("rgba.png")
+    region = ["--region", "4:99,5:20", "--scale", "2"]  # as far as the image goes
+    assert cli.main(["restore", "rgba.png", "-o", "o.png", *region]) == 0
+    picture = read_picture("o.png")
+    np.testing.assert_array_equal(picture.samples[::2, ::2], RGB[4:, 5:20] + 1)
+    np.testing.assert_array_equal(picture.alpha, enlarged(GRAY[4:, 5:20], 2))
+
+
+@pytest.mark.parametrize("name", ["o.tif", "o.ome.tif", "o.png"])
+def test_a_written_file_says_how_it_was_made_and_can_be_repeated(
+    quick, folder, capsys, name: str
+) -> None:
+    (folder / "sub").mkdir()
+    Image.fromarray(GRAY > 100).save("sub/mask.png")
+    given = ["--lam", "0.25", "--seed", "3", "--keep-observed", "--mask", "sub/mask.png"]
+    assert cli.main(["restore", "in.tif", "-o", name, *given, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert cli.main(["info", name]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {k: v for k, v in record.items() if k not in ("seconds", "output")}
+    assert shown["source"] == {"image": "in.tif", "mask": "mask.png"}  # and nobody's folders
+    Path("record.json").write_text(json.dumps(record))
+    for i, settings in enumerate((name, "record.json")):
+        assert cli.main(["restore", "in.tif", "-o", f"{i}.tif", "--settings", settings]) == 0
+        assert quick[-1]["parameters"] == Parameters(
+            lam=0.25, seed=3, keep_observed=True, iterations=1
+        )
 
 
 def test_what_was_converted_is_said(quick, folder, capsys) -> None:
@@ -240,6 +279,7 @@ def make_bad_files() -> None:
     tifffile.imwrite("stack.tif", np.zeros((4, 24, 32), np.uint8), photometric="minisblack")
     Path("bad.json").write_text("{")
     Path("wrong.json").write_text('{"sigmoid": 1}')
+    Path("list.json").write_text("[1]")
     Path("blur.json").write_text('{"blur_sigma": 1.5}')
     np.save("psf.npy", np.ones((3, 3)))
     Path("there.tif").write_text("precious")
@@ -282,7 +322,15 @@ BAD = {
     ),
     "settings no JSON": (["restore", *IN, "--settings", "bad.json"], "JSON"),
     "settings no parameter": (["restore", *IN, "--settings", "wrong.json"], "sigmoid"),
-    "settings no text": (["restore", *IN, "--settings", "in.png"], "not a text file"),
+    "settings no text": (["restore", *IN, "--settings", "psf.npy"], "not a text file"),
+    "settings of no run": (["restore", *IN, "--settings", "in.png"], "in.png.* no record"),
+    "settings no object": (["restore", *IN, "--settings", "list.json"], "no settings in it"),
+    "region no text": (["restore", *IN, "--region", "5"], "TOP:BOTTOM,LEFT:RIGHT"),
+    "region negative": (["restore", *IN, "--region", "-5:9,0:9"], "region is '-5:9,0:9'"),
+    "region beside the image": (["restore", *IN, "--region", "50:60,0:9"], "no pixel"),
+    "region empty": (["restore", *IN, "--region", "5:5,0:9"], "no pixel"),
+    "info of no run": (["info", "in.tif"], "in.tif.* no record"),
+    "info missing": (["info", "none.tif"], "none.tif"),
     "settings missing": (["restore", *IN, "--settings", "none.json"], "none.json"),
     "zero iterations": (["restore", *IN, "--iterations", "0"], "iterations is 0"),
     "negative iterations": (["restore", *IN, "--iterations", "-5"], "iterations is -5"),

@@ -7,7 +7,6 @@ window), and torch only once there is something to compute.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import math
@@ -15,16 +14,17 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
+from napari_dred.options import TwoLists, parameter_options
 from napari_dred.text import duration, memory
 
 if TYPE_CHECKING:
@@ -33,26 +33,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_dred.core.records import Plan, Result
+    from napari_dred.volumes import Region
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
-# The parameters that are options, in the order of the help text.
-_OPTIONS = (
-    "scale",
-    "blur_sigma",
-    "boundary",
-    "task",
-    "sigma",
-    "noise",
-    "method",
-    "preset",
-    "iterations",
-    "weights",
-    "device",
-    "threads",
-    "seed",
-    "output_dtype",
-)
 DEMO_FILE = "napari-dred-demo.png"
 
 
@@ -88,25 +72,6 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each field of `Parameters` that the command line has."""
-    hints = get_type_hints(Parameters)
-    fields = {f.name: f for f in dataclasses.fields(Parameters)}
-    for name in reversed(_OPTIONS):
-        f = fields[name]
-        kind = next(k for k in (get_args(hints[name]) or (hints[name],)) if k is not type(None))
-        choices = f.metadata.get("choices")
-        command = click.option(
-            "--" + name.replace("_", "-"),
-            type=kind,
-            metavar="|".join(map(str, choices)) if choices else None,
-            # None: not given. `Parameters` has the default, and checks the value.
-            default=None,
-            help=f.metadata["help"] + ("" if f.default is None else f" [default: {f.default}]"),
-        )(command)
-    return command
-
-
 _json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
@@ -125,7 +90,7 @@ def commands() -> None:
 # restore
 
 
-@commands.command()
+@commands.command(cls=TwoLists)
 @click.argument("input", type=_file)
 @click.option(
     "-o", "--output", type=_file, required=True, help="TIFF or PNG file to write (.tif, .png)."
@@ -141,11 +106,18 @@ def commands() -> None:
     type=_file,
     help="A measured blur kernel in place of --blur-sigma: gray TIFF or PNG, or a 2-D .npy array.",
 )
-@_parameter_options
+@click.option(
+    "--region",
+    metavar="TOP:BOTTOM,LEFT:RIGHT",
+    help="Restore these rows and columns (from 0, the last not included) and leave the rest; with "
+    "--scale, write them alone.",
+)
+@parameter_options
 @click.option(
     "--settings",
     type=_file,
-    help="JSON file with any of the parameters; options that are given win over it.",
+    help="JSON file with any of the parameters, or an image that was written with them; options "
+    "that are given win over it.",
 )
 @click.option("--force", is_flag=True, help="Replace OUTPUT if it is there.")
 @_json_option
@@ -154,6 +126,7 @@ def restore(
     output: Path,
     mask: Path | None,
     psf: Path | None,
+    region: str | None,
     settings: Path | None,
     force: bool,
     as_json: bool,
@@ -176,6 +149,9 @@ def restore(
     _check_target(output, force, others=[p for p in (mask, psf, settings) if p is not None])
 
     from napari_dred.io import check_output, read_mask, read_picture, read_psf, write_picture
+    from napari_dred.volumes import Region
+
+    part = None if region is None else Region.from_text(region)
 
     check_output(output, "uint8" if parameters.output_dtype == "same" else parameters.output_dtype)
     picture = read_picture(input)
@@ -186,14 +162,22 @@ def restore(
     kernel = None if psf is None else read_psf(psf)
     for note in picture.notes:
         _say(note)
-    result, interrupted = _run(samples, missing, kernel, parameters)
+    result, interrupted = _run(samples, missing, kernel, parameters, part)
+    if part is not None and result.parameters.scale > 1:
+        picture = picture.part(*part.clipped(*samples.shape[:2]).slices)
     restored = picture.restored(result.image, result.parameters.scale)
-    place = write_picture(output, restored, replace=force)
+    record = result.provenance()
+    record["notes"] = [*picture.notes, *record["notes"]]
+    files = {"image": input, "mask": mask, "psf": psf}
+    # Their names, without the folders: who is given the picture need not know those.
+    record["source"] = {key: path.name for key, path in files.items() if path is not None}
+    if part is not None:
+        record["source"]["region"] = part.to_dict()
+    place = write_picture(output, restored, replace=force, record=record)
     if place != output:
         _say(f"{output} came to be during the run and is left as it is; see {place}.")
 
-    record = result.provenance()
-    record |= {"notes": [*picture.notes, *record["notes"]], "output": str(place)}
+    record["output"] = str(place)
     summary = (
         f"{place}: {record['iterations']} iterations in {duration(result.seconds)} "
         f"on {record['device']}"
@@ -208,12 +192,9 @@ def _parameters(settings: Path | None, options: dict[str, Any]) -> Parameters:
     given = {name: value for name, value in options.items() if value is not None}
     if settings is None:
         return Parameters.from_dict(given)
-    try:
-        text = settings.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        reason = e.strerror if isinstance(e, OSError) else "this is not a text file"
-        raise InputError(f"{settings}: {reason}") from None
-    return Parameters.from_json(text).replace(**given)
+    from napari_dred.recipe import read_settings
+
+    return read_settings(settings).replace(**given)
 
 
 def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
@@ -246,16 +227,17 @@ def _run(
     mask: NDArray[Any] | None,
     psf: NDArray[Any] | None,
     parameters: Parameters,
+    region: Region | None = None,
 ) -> tuple[Result, bool]:
     """Drive the solver with a progress bar; give its result, and whether Ctrl-C ended it."""
     from tqdm import tqdm
 
     from napari_dred.core.records import Plan, Result, Step
-    from napari_dred.core.restore import solve
+    from napari_dred.volumes import solve_region
 
     control = Control()
     with _ctrl_c_stops(control):
-        records = solve(image, mask, psf=psf, parameters=parameters, control=control)
+        records = solve_region(image, mask, region, psf=psf, parameters=parameters, control=control)
         plan = next(records)
         assert isinstance(plan, Plan)
         _announce(plan)
@@ -352,9 +334,19 @@ def compare(result: Path, reference: Path, data_range: float | None, as_json: bo
 
 
 @commands.command()
+@click.argument("file", type=_file, required=False)
 @_json_option
-def info(as_json: bool) -> None:
-    """Show versions, devices, and the shipped weights with their hashes."""
+def info(file: Path | None, as_json: bool) -> None:
+    """Show versions, devices, and the shipped weights with their hashes.
+
+    With FILE, an image that was restored here, show how that was done.
+    """
+    if file is not None:
+        from napari_dred.io import read_record
+
+        record = read_record(file)
+        click.echo(json.dumps(record, indent=None if as_json else 2))
+        return
     from napari_dred.info import as_text, gather
 
     gathered = gather()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -65,6 +66,26 @@ class Region:
         return Region(
             self.top - margin, self.bottom + margin, self.left - margin, self.right + margin
         )
+
+    def __str__(self) -> str:
+        return f"{self.top}:{self.bottom},{self.left}:{self.right}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Region:
+        """Read 'TOP:BOTTOM,LEFT:RIGHT', four whole numbers.
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+        """
+        found = re.fullmatch(r"(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})", text, re.ASCII)
+        if found is None:
+            raise InputError(
+                f"region is {text!r}; it must be TOP:BOTTOM,LEFT:RIGHT in pixels, "
+                "such as 0:100,50:250 for the rows 0 to 99 and the columns 50 to 249"
+            )
+        return cls(*map(int, found.groups()))
 
     def to_dict(self) -> dict[str, int]:
         """The four numbers, JSON-able."""

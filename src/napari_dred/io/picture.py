@@ -38,6 +38,11 @@ class Picture:
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()
 
+    def part(self, rows: slice, columns: slice) -> Picture:
+        """Give a rectangle of the picture."""
+        alpha = None if self.alpha is None else self.alpha[rows, columns]
+        return dataclasses.replace(self, samples=self.samples[rows, columns], alpha=alpha)
+
     def restored(self, samples: NDArray[Any], factor: int = 1) -> Picture:
         """Give the picture with other samples, and with all the rest made to fit them.
 

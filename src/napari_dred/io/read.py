@@ -43,7 +43,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     """
     path = Path(path)
     with reading(path):
-        if _kind(path) == "TIFF":
+        if _known_kind(path) == "TIFF":
             picture = read_tiff(path)
         else:
             picture = read_with_pillow(path, ("PNG", "JPEG"))
@@ -72,7 +72,7 @@ def read_mask(path: str | os.PathLike[str], shape: tuple[int, ...]) -> NDArray[n
     """
     path = Path(path)
     with reading(path):
-        if _kind(path) == "JPEG":
+        if _known_kind(path) == "JPEG":
             raise InputError(
                 f"{path}: a JPEG cannot be a mask, its zeros do not stay zero; use PNG or TIFF"
             )
@@ -117,15 +117,28 @@ def read_psf(path: str | os.PathLike[str]) -> NDArray[Any]:
     return psf
 
 
-def _kind(path: Path) -> str:
-    with path.open("rb") as f:
+def kind_of(path: str | os.PathLike[str]) -> str | None:
+    """Tell from a file's first bytes whether it is a 'TIFF', 'PNG' or 'JPEG'; None for others.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with Path(path).open("rb") as f:
         head = f.read(8)
-    if not head:
-        raise InputError(f"{path}: the file is empty")
     if head.startswith(_TIFF_MAGIC):
         return "TIFF"
     if head == _PNG_MAGIC:
         return "PNG"
-    if head.startswith(_JPEG_MAGIC):
-        return "JPEG"
-    raise InputError(f"{path}: this is not a TIFF, PNG or JPEG file")
+    return "JPEG" if head.startswith(_JPEG_MAGIC) else None
+
+
+def _known_kind(path: Path) -> str:
+    kind = kind_of(path)
+    if kind is None:
+        empty = path.stat().st_size == 0
+        raise InputError(
+            f"{path}: " + ("the file is empty" if empty else "this is not a TIFF, PNG or JPEG file")
+        )
+    return kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from itertools import chain, count
@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tifffile import imwrite
 
 from napari_dred.core.errors import InputError
 from napari_dred.io.picture import Picture
+from napari_dred.io.record import PNG_KEY, TIFF_TAG, record_text
 from napari_dred.io.resolution import Resolution
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -73,7 +75,13 @@ def check_output(
         )
 
 
-def write_picture(path: str | os.PathLike[str], picture: Picture, *, replace: bool = True) -> Path:
+def write_picture(
+    path: str | os.PathLike[str],
+    picture: Picture,
+    *,
+    replace: bool = True,
+    record: Mapping[str, Any] | None = None,
+) -> Path:
     """Write a TIFF or PNG file, whole or not at all.
 
     Parameters
@@ -84,6 +92,8 @@ def write_picture(path: str | os.PathLike[str], picture: Picture, *, replace: bo
     replace : bool
         Whether a file of that name is replaced. Otherwise it stays, and the picture goes
         beside it, under the first free name of 'name-1.tif', 'name-2.tif', ...
+    record : mapping, optional
+        JSON-able; how the picture was made, for `read_record`.
 
     Returns
     -------
@@ -99,8 +109,11 @@ def write_picture(path: str | os.PathLike[str], picture: Picture, *, replace: bo
     """
     path = Path(path)
     check_output(path, picture.samples.dtype, picture)
-    is_png = path.suffix.lower() == PNG_SUFFIX
-    content = _png_bytes(picture) if is_png else _tiff_bytes(picture, _is_ome(path))
+    text = None if record is None else record_text(record)
+    if path.suffix.lower() == PNG_SUFFIX:
+        content = _png_bytes(picture, text)
+    else:
+        content = _tiff_bytes(picture, _is_ome(path), text)
     for place in chain([path], _names_beside(path)):
         try:
             replace_file(place, content, claim=not replace)
@@ -154,7 +167,7 @@ def _names_beside(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.name.removesuffix(suffix)}-{n}{suffix}")
 
 
-def _png_bytes(picture: Picture) -> bytes:
+def _png_bytes(picture: Picture, record: str | None) -> bytes:
     data = np.ascontiguousarray(picture.samples)
     if picture.alpha is not None:
         data = np.dstack([data, picture.alpha])
@@ -162,6 +175,9 @@ def _png_bytes(picture: Picture) -> bytes:
     density = picture.resolution and picture.resolution.per_centimetre()
     if density and max(density) * 100 < 2**32:  # pixels a metre, in 32 bits
         options["dpi"] = tuple(2.54 * d for d in density)
+    if record is not None:
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt(PNG_KEY, record)
     buffer = BytesIO()
     Image.fromarray(data).save(buffer, "PNG", **options)
     return buffer.getvalue()
@@ -172,7 +188,7 @@ def _fits_imagej(unit: str) -> bool:
     return unit.isascii() and unit.isprintable()
 
 
-def _tiff_bytes(picture: Picture, ome: bool) -> bytes:
+def _tiff_bytes(picture: Picture, ome: bool, record: str | None) -> bytes:
     data, alpha, resolution = picture.samples, picture.alpha, picture.resolution
     colour = data.ndim == 3
     options: dict[str, Any] = {"metadata": None}
@@ -198,6 +214,8 @@ def _tiff_bytes(picture: Picture, ome: bool) -> bytes:
             options["resolutionunit"] = {"inch": "INCH", "cm": "CENTIMETER"}.get(unit, "NONE")
     if ome:
         options |= {"ome": True, "imagej": False, "metadata": _ome_metadata(picture, data.ndim)}
+    if record is not None:
+        options["extratags"] = [(TIFF_TAG, "s", None, record, True)]
     buffer = BytesIO()
     imwrite(
         buffer,

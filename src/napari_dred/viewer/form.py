@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ class RestoreForm(Container[Any]):
         self._viewer = viewer
         self._watched: Labels | None = None
         self._mask_seen: NDArray[np.bool_] | None = None  # until something about it changes
-        self._estimate: tuple[float | None, float] = (None, 0.0)  # as the box shows it, and exact
+        self._exact: dict[str, tuple[float, float]] = {}  # by field: as its box shows it, and exact
+        self._given = Parameters()  # what no widget shows
         self._is_sample = False
 
         self.image = LayerChoice(
@@ -124,6 +125,7 @@ class RestoreForm(Container[Any]):
         self._later.setInterval(100)
         self._later.timeout.connect(self.refresh)
         self._later.timeout.connect(self._align)
+        self.preset.changed.connect(self._on_preset)
         self.image.changed.connect(self._on_image)
         self.image.changed.connect(self._on_layer)
         self.mask.changed.connect(self._on_layer)
@@ -150,15 +152,15 @@ class RestoreForm(Container[Any]):
         InputError
             If a value is not allowed.
         """
-        return Parameters(
+        return self._given.replace(
             scale=self.scale.value,
-            blur_sigma=self.blur_sigma.value,
+            blur_sigma=self._number(self.blur_sigma),
             noise=self.noise.value,
-            sigma=None if self.estimate_sigma.value else self._sigma(),
+            sigma=None if self.estimate_sigma.value else self._number(self.sigma),
             preset=self.preset.value,
-            iterations=value_of(self.iterations),  # type: ignore[arg-type]
+            iterations=value_of(self.iterations),
             device=self.device.value,
-            threads=_threads(),
+            threads=self._given.threads or _threads(),
             keep_observed=self.keep_observed.enabled and self.keep_observed.value,
         )
 
@@ -182,17 +184,36 @@ class RestoreForm(Container[Any]):
         self.refresh()
         return plane, mask, region
 
-    def show_sigma(self, sigma: float) -> None:
-        """Show the noise level that was estimated."""
-        sigma = min(sigma, self.sigma.max)
-        self._adapt_sigma(sigma)
-        self.sigma.value = sigma
-        self._estimate = (self.sigma.value, sigma)
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Fill in all fields; what no widget shows is kept until another preset is chosen."""
+        p = parameters
+        self.preset.value = p.preset
+        self._given = p
+        self.scale.value, self.noise.value = p.scale, p.noise
+        self._show_number(self.blur_sigma, p.blur_sigma)
+        self.estimate_sigma.value = p.sigma is None
+        if p.sigma is not None:
+            self.show_sigma(p.sigma)
+        self.iterations.value = self.iterations.min if p.iterations is None else p.iterations
+        if p.device not in self.device.choices:
+            self.device.choices = (*self.device.choices, p.device)
+        self.device.value = p.device
+        self.keep_observed.value = p.keep_observed
+        self.refresh()
 
-    def _sigma(self) -> float:
-        """What the box says; of an estimate in it that was not edited, all digits."""
-        shown, exact = self._estimate
-        return exact if self.sigma.value == shown else self.sigma.value
+    def show_sigma(self, sigma: float) -> None:
+        """Show a noise level."""
+        self._adapt_sigma(min(sigma, self.sigma.max))
+        self._show_number(self.sigma, sigma)
+
+    def _show_number(self, box: FloatSpinBox, value: float) -> None:
+        box.value = min(value, box.max)
+        self._exact[box.name] = (box.value, value)
+
+    def _number(self, box: FloatSpinBox) -> float:
+        """What the box says; of a value in it that was not edited, all digits."""
+        shown, exact = self._exact.get(box.name, (None, 0.0))
+        return exact if box.value == shown else float(box.value)
 
     def refresh(self) -> None:
         """Bring what depends on other fields up to date."""
@@ -233,6 +254,9 @@ class RestoreForm(Container[Any]):
                 )
             return shapes_region(self.shapes.value, image, self._viewer)
         return None
+
+    def _on_preset(self) -> None:
+        self._given = Parameters()
 
     def _on_image(self, image: Image | None) -> None:
         """Fill in what is known of a sample's damage; the next image has other damage."""

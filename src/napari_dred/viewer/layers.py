@@ -174,6 +174,12 @@ def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str
     return f"{plural(count, 'pixel')} ({percent}) will be replaced."
 
 
+def marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
+    """Whether there is any pixel to fill in: else none would be left to restore."""
+    part = ... if region is None else region.slices
+    return (mask is not None and bool(mask[part].any())) or not np.isfinite(plane.image[part]).all()
+
+
 def visible_region(layer: Image, viewer: ViewerModel) -> Region:
     """Give the rectangle of the layer's pixels that the canvas shows.
 

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from magicgui.widgets import Container, ProgressBar, PushButton
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager, show_error, show_warning
-from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
@@ -20,10 +18,11 @@ from napari_dred.text import duration, memory, plural, sentence
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, provenance
+from napari_dred.viewer.layers import METADATA_KEY, marks_any, provenance
+from napari_dred.viewer.repeat import SettingsMenu
 from napari_dred.viewer.run import Run, Source
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
-from napari_dred.volumes import Region, Solver, solve_region
+from napari_dred.volumes import Solver, solve_region
 
 _NO_MEMORY = "there is not enough memory for this image; close other images, or choose a region"
 
@@ -67,6 +66,7 @@ class RestoreWidget(Container[Any]):
         self.extend(
             [self.form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
         )
+        self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
         self.native.layout().addWidget(self.course)
         self.restore_button.clicked.connect(lambda: self.restore())
         self.pause_button.clicked.connect(self._on_pause)
@@ -205,7 +205,7 @@ class RestoreWidget(Container[Any]):
         """Read the layers and make the worker, not yet started."""
         plane, mask, region = self.form.read()
         parameters = self.form.parameters().replace(**changes)
-        if parameters.keep_observed and not _marks_any(plane, mask, region):
+        if parameters.keep_observed and not marks_any(plane, mask, region):
             parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
         source = Source(plane, mask, region, weakref.ref(self.form.image.value))
@@ -281,9 +281,3 @@ class RestoreWidget(Container[Any]):
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
         preview = self.course.preview_layer
         return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
-
-
-def _marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
-    """Whether there is any pixel to fill in: else none would be left to restore."""
-    part = ... if region is None else region.slices
-    return (mask is not None and bool(mask[part].any())) or not np.isfinite(plane.image[part]).all()

@@ -1,0 +1,62 @@
+"""The options of the command line that are fields of `Parameters`, and how its help lists them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from napari_dred.core.parameters import Parameters
+
+# What comes first in the help text, in this order; the other fields are listed below them.
+FIRST = (
+    "scale",
+    "blur_sigma",
+    "boundary",
+    "task",
+    "sigma",
+    "noise",
+    "method",
+    "preset",
+    "iterations",
+    "weights",
+    "device",
+    "threads",
+    "seed",
+    "output_dtype",
+    "keep_observed",
+)
+_FIELDS = {f.name: f for f in dataclasses.fields(Parameters)}
+
+
+def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add an option for each field of `Parameters`."""
+    hints = get_type_hints(Parameters)
+    for name in reversed(dict.fromkeys([*FIRST, *_FIELDS])):
+        f = _FIELDS[name]
+        kind = next(k for k in (get_args(hints[name]) or (hints[name],)) if k is not type(None))
+        choices = f.metadata.get("choices")
+        shown = f.default is not None and kind is not bool
+        flag = name.replace("_", "-")
+        command = click.option(
+            f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
+            type=kind,
+            metavar="|".join(map(str, choices)) if choices else None,
+            # None: not given. `Parameters` has the default, and checks the value.
+            default=None,
+            help=f.metadata["help"] + (f" [default: {f.default}]" if shown else ""),
+        )(command)
+    return command
+
+
+class TwoLists(click.Command):
+    """A command whose help lists the options that are rarely needed below the others."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rare = _FIELDS.keys() - FIRST
+        for title, is_rare in (("Options", False), ("Advanced options", True)):
+            shown = [p for p in self.get_params(ctx) if (p.name in rare) == is_rare]
+            with formatter.section(title):
+                formatter.write_dl([r for p in shown if (r := p.get_help_record(ctx))])
