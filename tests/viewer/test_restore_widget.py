@@ -467,6 +467,23 @@ def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
     assert not panel.form.parameters().keep_observed
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"sigma": 12.3456789, "noise": "gaussian", "blur_sigma": 1.2345},
+        {"sigma": 0.0, "scale": 4, "device": "cuda:1", "preset": "paper", "iterations": 70},
+        {"lam": 0.0125, "seed": 2**60, "uniform_width": False, "output_dtype": "float32"},
+    ],
+)
+def test_what_is_put_into_the_form_comes_out_again(make_panel, given):
+    panel, _, _ = make_panel()
+    panel.form.set_parameters(Parameters(lam=3.0))  # all of it is replaced
+    panel.form.set_parameters(Parameters(**given))
+    assert panel.form.parameters().replace(threads=None) == Parameters(**given)
+    assert ("lam 0.0125" in panel.form.others_line.value) == ("lam" in given)
+
+
 def test_with_nothing_to_fill_in_there_is_nothing_to_keep(make_panel, picture, wait):
     panel, viewer, solver = make_panel(steps=2)
     image = viewer.add_image(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,12 @@ WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes la
 # By hand: asking which there are would import torch. What is not there is refused by name.
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
+# The fields of `Parameters` that have one here.
+_SHOWN = (
+    *("scale", "blur_sigma", "noise", "sigma"),
+    *("preset", "iterations", "device", "keep_observed"),
+)
+
 
 class RestoreForm(Container[Any]):
     """The fields of the panel.
@@ -56,6 +63,7 @@ class RestoreForm(Container[Any]):
         self._mask_seen: NDArray[np.bool_] | None = None  # until something about it changes
         self._estimate: tuple[float | None, float] = (None, 0.0)  # as the box shows it, and exact
         self._is_sample = False
+        self._others = Parameters()  # what was put in and has no field here
 
         self.image = LayerChoice(
             partial(layers, Image),
@@ -109,9 +117,12 @@ class RestoreForm(Container[Any]):
             label="Rectangle",
             tooltip="Shapes layer: the box around its selected shapes, or around all of them.",
         )
+        self.others_line = line()
+        self.others_line.visible = False
         what: list[Any] = [self.image, self.mask, self.mask_line, self.keep_observed]
         wrong: list[Any] = [self.scale, self.blur_sigma, self.noise, level]
         how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
+        how.append(self.others_line)
         self.extend(what + wrong + how)
         self.margins = (0, 0, 0, 0)
         for layer_choice in (self.image, self.mask, self.shapes):
@@ -150,17 +161,43 @@ class RestoreForm(Container[Any]):
         InputError
             If a value is not allowed.
         """
-        return Parameters(
+        return self._others.replace(
             scale=self.scale.value,
             blur_sigma=self.blur_sigma.value,
             noise=self.noise.value,
             sigma=None if self.estimate_sigma.value else self._sigma(),
             preset=self.preset.value,
-            iterations=value_of(self.iterations),  # type: ignore[arg-type]
+            iterations=value_of(self.iterations),
             device=self.device.value,
             threads=_threads(),
             keep_observed=self.keep_observed.enabled and self.keep_observed.value,
         )
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Put parameters into the form; those that it has no field for are said in a line.
+
+        The task follows from the rest, and the threads are chosen by the form.
+        """
+        self.scale.value, self.noise.value = parameters.scale, parameters.noise
+        decimals = -int(Decimal(repr(parameters.blur_sigma)).as_tuple().exponent)
+        self.blur_sigma.native.setDecimals(max(2, decimals))
+        self.blur_sigma.value = parameters.blur_sigma
+        self.estimate_sigma.value = parameters.sigma is None
+        if parameters.sigma is not None:
+            self.show_sigma(parameters.sigma)
+        self.preset.value = parameters.preset
+        self.iterations.value = parameters.iterations or self.iterations.min
+        self.device.choices = tuple(dict.fromkeys((*DEVICES, parameters.device)))
+        self.device.value = parameters.device
+        self.keep_observed.value = parameters.keep_observed
+        own = {"task", "threads", *_SHOWN}
+        default = Parameters().to_dict()
+        self._others = parameters.replace(**{name: default[name] for name in own})
+        others = {k: v for k, v in self._others.to_dict().items() if v != default[k]}
+        said = ", ".join(f"{name} {value}" for name, value in others.items())
+        self.others_line.value = f"Also set: {said}." if said else ""
+        self.others_line.visible = bool(said)
+        self.refresh()
 
     def read(self) -> tuple[Plane, NDArray[np.bool_] | None, Region | None]:
         """Read the chosen layers: the plane, its mask, and the part that is to be restored.
