@@ -467,6 +467,16 @@ def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
     assert not panel.form.parameters().keep_observed
 
 
+def test_the_preview_button_asks_for_the_quick_preset(make_panel, picture, wait):
+    panel, viewer, solver = make_panel(steps=2)
+    viewer.add_image(picture)
+    panel.form.set_parameters(Parameters(preset="paper", method="dred", iterations=70, sigma=5))
+    panel.preview_button.native.click()
+    wait(panel)
+    assert solver.asked.replace(threads=None) == Parameters(preset="preview", sigma=5)
+    assert panel.form.preset.value == "paper"
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -44,6 +44,9 @@ class RestoreWidget(Container[Any]):
         self.restore_button = PushButton(
             text="Restore", tooltip="Start; the result becomes a new layer."
         )
+        self.preview_button = PushButton(
+            text="Preview", tooltip="A quick look, with the preset 'preview', as a new layer."
+        )
         self.pause_button = PushButton(text="Pause", tooltip="Hold the run, or go on.")
         self.stop_button = PushButton(
             text="Stop && keep", tooltip="End now and keep the best image so far."
@@ -60,9 +63,18 @@ class RestoreWidget(Container[Any]):
         self.status = line()
 
         self.extend(
-            [self.form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
+            [
+                self.form,
+                self.preview_button,
+                self.restore_button,
+                buttons,
+                self.bar,
+                self.status,
+                self.plan_line,
+            ]
         )
-        self.restore_button.clicked.connect(self._on_restore)
+        self.preview_button.clicked.connect(partial(self._on_restore, quick=True))
+        self.restore_button.clicked.connect(partial(self._on_restore, quick=False))
         self.pause_button.clicked.connect(self._on_pause)
         self.stop_button.clicked.connect(self._on_stop)
         self.cancel_button.clicked.connect(self._on_cancel)
@@ -76,12 +88,12 @@ class RestoreWidget(Container[Any]):
 
     # What the user does.
 
-    def _on_restore(self) -> None:
+    def _on_restore(self, *_: Any, quick: bool) -> None:
         if self._run is not None:
             show_warning("A restoration is under way; stop or cancel it first.")
             return
         try:
-            run = self._prepared()
+            run = self._prepared(quick)
         except InputError as e:
             self._say(e, show_warning)
             return
@@ -176,10 +188,12 @@ class RestoreWidget(Container[Any]):
 
     # How it is done.
 
-    def _prepared(self) -> Run:
+    def _prepared(self, quick: bool) -> Run:
         """Read the layers and make the worker, not yet started."""
         plane, mask, region = self.form.read()
         parameters = self.form.parameters()
+        if quick:
+            parameters = parameters.replace(preset="preview", method=None, iterations=None)
         if parameters.keep_observed and not _marks_any(plane, mask, region):
             parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
