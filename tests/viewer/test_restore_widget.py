@@ -468,6 +468,32 @@ def test_what_is_set_is_what_is_asked(make_panel, picture, wait):
     assert not panel.form.parameters().keep_observed
 
 
+def test_the_preview_button_asks_for_the_quick_preset(make_panel, picture, wait):
+    panel, viewer, solver = make_panel(steps=2)
+    viewer.add_image(picture)
+    panel.form.set_parameters(Parameters(preset="paper", method="dred", iterations=70, sigma=5))
+    panel.preview_button.native.click()
+    wait(panel)
+    assert solver.asked.replace(threads=None) == Parameters(preset="preview", sigma=5)
+    assert panel.form.preset.value == "paper"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"sigma": 12.3456789, "noise": "gaussian", "blur_sigma": 1.2345},
+        {"sigma": 0.0, "scale": 4, "device": "cuda:1", "preset": "paper", "iterations": 70},
+        {"lam": 0.0125, "seed": 2**60, "uniform_width": False, "output_dtype": "float32"},
+    ],
+)
+def test_what_is_put_into_the_form_comes_out_again(make_panel, given):
+    panel, _, _ = make_panel()
+    panel.form.set_parameters(Parameters(lam=3.0))  # all of it is replaced
+    panel.form.set_parameters(Parameters(**given))
+    assert panel.form.parameters().replace(threads=None) == Parameters(**given)
+
+
 def test_with_nothing_to_fill_in_there_is_nothing_to_keep(make_panel, picture, wait):
     panel, viewer, solver = make_panel(steps=2)
     image = viewer.add_image(picture)

@@ -21,6 +21,7 @@ from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import METADATA_KEY, marks_any, provenance
 from napari_dred.viewer.repeat import SettingsMenu
 from napari_dred.viewer.run import Run, Source
+from napari_dred.viewer.settings import preview_interval
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
 from napari_dred.volumes import Solver, solve_region
 
@@ -48,6 +49,9 @@ class RestoreWidget(Container[Any]):
         self.restore_button = PushButton(
             text="Restore", tooltip="Start; the result becomes a new layer."
         )
+        self.preview_button = PushButton(
+            text="Preview", tooltip="A quick look, with the preset 'preview', as a new layer."
+        )
         self.pause_button = PushButton(text="Pause", tooltip="Hold the run, or go on.")
         self.stop_button = PushButton(
             text="Stop && keep", tooltip="End now and keep the best image so far."
@@ -64,10 +68,21 @@ class RestoreWidget(Container[Any]):
         self.status = line()
 
         self.extend(
-            [self.form, self.restore_button, buttons, self.bar, self.status, self.plan_line]
+            [
+                self.form,
+                self.preview_button,
+                self.restore_button,
+                buttons,
+                self.bar,
+                self.status,
+                self.plan_line,
+            ]
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
         self.native.layout().addWidget(self.course)
+        self.preview_button.clicked.connect(
+            lambda: self.restore(preset="preview", method=None, iterations=None)
+        )
         self.restore_button.clicked.connect(lambda: self.restore())
         self.pause_button.clicked.connect(self._on_pause)
         self.stop_button.clicked.connect(self._on_stop)
@@ -209,7 +224,11 @@ class RestoreWidget(Container[Any]):
             parameters = parameters.replace(keep_observed=False)
         solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
         source = Source(plane, mask, region, weakref.ref(self.form.image.value))
-        return Run(restore_worker(Job(solve, dtype=plane.image.dtype)), source, parameters)
+        return Run(
+            restore_worker(Job(solve, preview_interval(), dtype=plane.image.dtype)),
+            source,
+            parameters,
+        )
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
         if plan.sigma_estimated:
