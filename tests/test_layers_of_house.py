@@ -18,7 +18,7 @@ MODULES = {
     ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(SRC.rglob("*.py"))
 }
-QT_AND_NAPARI = {"magicgui", "napari", "npe2", "pyqtgraph", "qtpy", "superqt", "vispy"}
+QT_AND_NAPARI = {"magicgui", "napari", "npe2", "qtpy", "superqt", "vispy"}
 
 
 def imports(module: str, *, typing_too: bool = True) -> set[str]:

@@ -137,6 +137,7 @@ class Comparison:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._snapshot: Snapshot | None = None
+        self._pair: list[Layer] = []
         self.view: SideBySide | Blink | Swipe | None = None
 
     def show(
@@ -169,6 +170,7 @@ class Comparison:
         """
         self.leave()
         self._snapshot = Snapshot(self._viewer)
+        self._pair = [before, after]
         try:
             before.visible = after.visible = True
             # Its mouse does nothing but move the camera.
@@ -185,9 +187,15 @@ class Comparison:
             self.leave()
             raise
 
+    @property
+    def layers(self) -> list[Layer]:
+        """What the view needs: the layers that it shows and those that it has added."""
+        return self._pair + (list(self.view.layers) if isinstance(self.view, Swipe) else [])
+
     def leave(self) -> None:
         """End the view; the viewer is as it was before."""
         view, self.view = self.view, None
+        self._pair = []
         snapshot, self._snapshot = self._snapshot, None
         if view is not None:
             view.close()
