@@ -170,7 +170,8 @@ def frc(image: ArrayLike) -> RingCorrelation:
     the object but, where the noise is independent from pixel to pixel, not the noise. Here both
     fields stay on the image's own grid, with zeros in the other one's place: so neither a
     shift nor a calibration enters. Frequencies are compared up to where the fields' spectra
-    repeat, |fx| + |fy| = 0.5 cycles per pixel.
+    repeat, |fx| + |fy| = 0.5 cycles per pixel. Detail beyond that, where there is much of it,
+    counts as noise: of an image that is sharp to the last pixel the figure is a cautious one.
 
     Of a restored image it tells how fine the details in it are, not whether they are true.
 
