@@ -58,6 +58,17 @@ def test_leaving_a_view_restores_everything(qtbot, pair, kind):
     assert state(pair) == was
 
 
+def test_the_layer_before_is_in_the_first_pane(qtbot, pair):
+    panel = docked(pair, qtbot)
+    for before, after in (pair.layers[:2], pair.layers[1::-1]):
+        panel.before.value, panel.after.value = before, after
+        panel.view.value = SIDE_BY_SIDE
+        grid, layers = pair.canvas.grid, list(pair.layers)
+        assert grid.position(layers.index(before), layers) == (0, 0)
+        assert grid.position(layers.index(after), layers) == (0, 1)
+        panel.view.value = NO_VIEW
+
+
 def test_swipe_shows_the_columns_right_of_the_divider(qtbot, pair):
     panel = docked(pair, qtbot)
     before, after = panel.before.value, panel.after.value = pair.layers[:2]
@@ -170,6 +181,7 @@ def test_the_mouse_drags_the_divider_in_the_window(make_napari_viewer, qtbot):
         qtbot.mouseMove(canvas, middle + QPoint(pixels, 0))
         qtbot.wait(30)
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(80, 0))
+    assert panel.native.minimumSizeHint().width() <= 320
     assert panel.position.value == pytest.approx(50 + 80 / zoom, abs=2)
     assert viewer.scene.camera.center == centre
     viewer.window.remove_dock_widget(panel.native)

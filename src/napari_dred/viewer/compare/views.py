@@ -30,8 +30,8 @@ class SideBySide:
             layer.visible = layer in layers
         order = [layer for layer in viewer.layers if layer in layers]
         grid = viewer.canvas.grid
-        # napari begins with the uppermost layer, by a negative stride with the lowest.
-        grid.stride = -1 if order[0] == layers[0] else 1
+        # napari begins with the lowest layer, by a negative stride with the uppermost.
+        grid.stride = 1 if order[0] == layers[0] else -1
         grid.shape = (1, -1)
         grid.enabled = True
         for layer in layers:

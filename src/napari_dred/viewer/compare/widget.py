@@ -17,7 +17,9 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
+    QFrame,
     QHeaderView,
+    QScrollArea,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -54,7 +56,7 @@ class CompareWidget(Container[Any]):
     """
 
     def __init__(self, napari_viewer: ViewerModel) -> None:
-        super().__init__(labels=True, scrollable=True)
+        super().__init__(labels=False)
         self._viewer = napari_viewer
         self._comparison = Comparison(napari_viewer)
         self._contrast: SameContrast | None = None
@@ -120,7 +122,9 @@ class CompareWidget(Container[Any]):
         self.save_button = PushButton(text="Save…", tooltip="Save the table as a CSV file.")
         self.status = line()
         self.table = QTableWidget(0, 3)
-        self.extend(
+        # Not magicgui's own scroll area: napari docks what it holds without it.
+        self._form: Container[Any] = Container(labels=True)
+        self._form.extend(
             [
                 *(self.before, self.after, self.reference),
                 *(self.view, self.position, self.rate, self.same_contrast, self.mask),
@@ -131,6 +135,12 @@ class CompareWidget(Container[Any]):
             ]
         )
         self._make_table()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(self._form.native)
+        self.native.layout().addWidget(scroll)
+        self.margins = (0, 0, 0, 0)
         for layer_choice in (self.before, self.after, self.reference):
             layer_choice.changed.connect(self._on_layers)
         self.view.changed.connect(self._on_view)
@@ -146,6 +156,10 @@ class CompareWidget(Container[Any]):
         self.native_parent_changed.connect(self._on_parent_changed)
         self._propose()
         self._refresh()
+
+    def reset_choices(self, *_: Any) -> None:
+        """Take the layers that there are now."""
+        self._form.reset_choices()
 
     # What the user does.
 
@@ -405,8 +419,9 @@ class CompareWidget(Container[Any]):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
         self.table.setMinimumHeight(170)
-        layout: Any = self.measure_button.native.parentWidget().layout()
-        layout.addWidget(self.table)
+        self.table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.table.setWordWrap(True)
+        self._form.native.layout().addWidget(self.table)
 
     def _refresh(self) -> None:
         """Show what belongs to the view, and offer what there is."""
