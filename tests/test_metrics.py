@@ -10,9 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.ndimage import gaussian_filter
+from skimage import data
 
 from napari_dred.core.errors import InputError
-from napari_dred.metrics import default_data_range, psnr, psnr_y, ssim
+from napari_dred.metrics import default_data_range, frc, psnr, psnr_y, ssim, whiteness
 
 IMAGES = hnp.arrays(np.uint8, st.sampled_from([(12, 13), (12, 13, 3)]))
 SEEDS = st.integers(0, 2**32 - 1)
@@ -123,3 +124,43 @@ def test_what_only_one_metric_cannot_compare() -> None:
         psnr_y(two, two)
     with pytest.raises(InputError, match="11 pixels a side"):
         ssim(two[:10], two[:10])
+
+
+def with_cutoff(cutoff: float, size: int = 256) -> np.ndarray:
+    """White noise up to a frequency, with a little white noise on it."""
+    rng = np.random.default_rng(0)
+    f = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size))
+    x = np.fft.ifft2(np.fft.fft2(rng.normal(size=(size, size))) * (f < cutoff)).real
+    return x / x.std() + rng.normal(0, 0.1, x.shape)
+
+
+@pytest.mark.parametrize("cutoff", [0.1, 0.2, 0.3, 0.4])
+def test_frc_finds_the_cutoff(cutoff: float) -> None:
+    image = with_cutoff(cutoff)
+    found = frc(image).resolution
+    assert 1 / found == pytest.approx(cutoff, abs=0.015)
+    assert frc(-7 * image + 1000).resolution == pytest.approx(found)
+    assert frc(np.dstack([image] * 3)).resolution == pytest.approx(found)
+
+
+def test_frc_of_noise_and_of_what_has_none() -> None:
+    assert frc(np.random.default_rng(0).normal(size=(256, 256))).resolution > 20
+    assert frc(data.camera()).resolution < 2.2
+    with pytest.raises(InputError, match="flat"):
+        frc(np.ones((64, 64)))
+    with pytest.raises(InputError, match="32 pixels"):
+        frc(np.ones((64, 30)))
+
+
+def test_whiteness() -> None:
+    noise = np.random.default_rng(1).normal(size=(200, 300))
+    white = whiteness(noise)
+    assert max(abs(white.horizontal), abs(white.vertical)) < 1.5 * white.bound
+    blurred = whiteness(gaussian_filter(noise, 1))
+    assert min(blurred.horizontal, blurred.vertical) == pytest.approx(math.exp(-1 / 4), abs=0.02)
+    same = whiteness(3 * noise + 100)
+    assert same.horizontal == pytest.approx(white.horizontal)
+    holes = np.where(np.random.default_rng(2).random(noise.shape) < 0.2, np.nan, noise)
+    assert abs(whiteness(holes).horizontal) < 2 * whiteness(holes).bound
+    with pytest.raises(InputError, match="flat"):
+        whiteness(np.full((5, 5), 0.1))

@@ -211,7 +211,7 @@ def shapes_region(shapes: Shapes, layer: Image, viewer: ViewerModel) -> Region:
         raise InputError(f"the layer {shapes.name!r} has no shape; draw a rectangle on it")
     vertices = np.concatenate([np.asarray(shapes.data[i], float) for i in chosen])
     world = np.tile(np.array(viewer.dims.point, float), (len(vertices), 1))
-    ratios = _unit_ratios(shapes, viewer)
+    ratios = unit_ratios(shapes, viewer)
     placed = np.array([shapes.data_to_world(vertex) for vertex in vertices])
     world[:, -shapes.ndim :] = placed / ratios
     return _region_of(world, layer, viewer, f"the rectangle on {shapes.name!r}")
@@ -304,7 +304,7 @@ def _shown(
         # As napari slices: what the displayed axes mix into the others is left out.
         origin = layer.world_to_data(np.zeros(layer.ndim))
         inverse = np.array([layer.world_to_data(e) - origin for e in np.eye(layer.ndim)]).T
-        point = np.array(viewer.dims.point, float)[offset:] * _unit_ratios(layer, viewer)
+        point = np.array(viewer.dims.point, float)[offset:] * unit_ratios(layer, viewer)
         place = inverse[np.ix_(others, others)] @ point[others] + origin[others]
         for axis, at in zip(others, np.round(place).astype(int), strict=True):
             if not 0 <= at < _shape(layer)[axis]:
@@ -319,7 +319,7 @@ def _shown(
 def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, what: str) -> Region:
     """The rectangle of pixels whose centres lie in the bounding box of some world points."""
     axes, _ = _shown(layer, viewer)
-    ratios = _unit_ratios(layer, viewer)
+    ratios = unit_ratios(layer, viewer)
     points = np.array([layer.world_to_data(p[-layer.ndim :] * ratios) for p in world])
     low, high = (extreme(points[:, list(axes)], axis=0) for extreme in (np.min, np.max))
     size = tuple(_shape(layer)[axis] for axis in axes)
@@ -330,7 +330,7 @@ def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, wh
     return Region(int(start[0]), int(stop[0]), int(start[1]), int(stop[1]))
 
 
-def _unit_ratios(layer: Any, viewer: ViewerModel) -> NDArray[np.float64]:
+def unit_ratios(layer: Any, viewer: ViewerModel) -> NDArray[np.float64]:
     """How many of the layer's units make one of the viewer's, on each axis of the layer."""
     units = viewer.dims.units
     if units is None or len(units) < layer.ndim:

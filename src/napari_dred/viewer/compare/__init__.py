@@ -1,0 +1,1 @@
+"""The panel "Compare images": views, layers, figures and a line profile of two image layers."""

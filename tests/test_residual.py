@@ -1,0 +1,39 @@
+"""The residual is what H says, and is not given where H is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_dred import Parameters
+from napari_dred.core.errors import InputError
+from napari_dred.residual import parameters_of, residual
+
+
+@pytest.mark.parametrize("shape", [(32, 40), (32, 40, 3)])
+def test_blur_and_missing_pixels(shape) -> None:
+    x = np.random.default_rng(0).uniform(0, 255, shape)
+    axes = (2.0, 2.0, 0.0)[: len(shape)]
+    y = gaussian_filter(x, axes, mode="reflect") + 3
+    y[0, 0] = np.nan
+    missing = np.zeros(shape[:2], bool)
+    missing[5, 5] = True
+    found = residual(y, x, Parameters(blur_sigma=2), missing)
+    assert np.isnan(found[0, 0]).all()
+    assert np.isnan(found[5, 5]).all()
+    np.testing.assert_allclose(found[np.isfinite(found)], 3, atol=0.1)
+
+
+def test_enlarged() -> None:
+    found = residual(np.full((8, 9), 10, np.uint8), np.full((16, 18), 7.0), Parameters(scale=2))
+    np.testing.assert_allclose(found, 3, atol=1e-4)
+    with pytest.raises(InputError, match=r"\(16, 18\)"):
+        residual(np.zeros((8, 9)), np.zeros((8, 9)), Parameters(scale=2))
+
+
+def test_what_is_not_known() -> None:
+    with pytest.raises(InputError, match="nothing is known"):
+        parameters_of(None)
+    with pytest.raises(InputError, match="measured PSF"):
+        parameters_of({"parameters": Parameters().to_dict(), "task": "deblur"})
