@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QApplication, QSlider, QWidget
 
 RESTORE, COMPARE = "Restore image", "Compare images"
 MENU = "DRED restoration"
+OPEN, SAVE = "Open File(s)", "Save Selected Layers"
 
 
 class Session:
@@ -40,13 +41,13 @@ class Session:
     def open(self, image: Path, mask: Path | None, strokes: list[list[float]]) -> None:
         """Open the image; open the mask as labels, or paint one."""
         dialog = self.out / "dialog-open.png"
-        self.window.file_dialog(Qt.Key.Key_O, image, lambda: self.window.shoot_screen(dialog))
+        self.window.file_dialog(OPEN, image, lambda: self.window.shoot_screen(dialog))
         layer = self.viewer.layers[-1]
         self.shoot("opened")
         if mask is not None:
-            self.window.file_dialog(Qt.Key.Key_O, mask)
+            self.window.file_dialog(OPEN, mask)
             self.window.select(self.viewer.layers[-1])
-            self.window.menu("Layers", "Convert data type", "Convert to Labels")
+            self.window.menu("Layers", "Layer Type", "Convert to Labels")
         else:
             self.window.select(layer)
             click(self._labels_button())
@@ -124,7 +125,7 @@ class Session:
         self.window.select(restored[-1])
         target = self.out / "restored.tif"
         dialog = self.out / "dialog-save.png"
-        self.window.file_dialog(Qt.Key.Key_S, target, lambda: self.window.shoot_screen(dialog))
+        self.window.file_dialog(SAVE, target, lambda: self.window.shoot_screen(dialog))
         wait_until(target.exists, 30, f"{target} to be written")
         self.shoot("saved")
 

@@ -21,13 +21,12 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialogButtonBox,
     QFileDialog,
     QGroupBox,
     QLineEdit,
     QMainWindow,
-    QMenu,
     QSlider,
-    QTabBar,
     QWidget,
 )
 
@@ -107,33 +106,38 @@ class Window:
         QTest.keyClick(self.main, key, modifier)
         QTest.qWait(100)
 
-    def file_dialog(self, key: Qt.Key, path: Path, look: Callable[[], None] = lambda: None) -> None:
-        """Open a dialog with Ctrl and a key, type a file's name, press Enter.
+    def file_dialog(self, entry: str, path: Path, look: Callable[[], None] = lambda: None) -> None:
+        """Choose an entry of the menu File, paste a file's name into its dialog, press its button.
 
         `look` is called while the dialog shows the name.
         """
         answered: list[Exception | None] = []
+        end = time.monotonic() + 15
 
         def answer() -> None:
+            dialog: Any = QApplication.activeModalWidget()
+            if dialog is None and time.monotonic() < end:
+                QTimer.singleShot(100, answer)
+                return
             try:
-                dialog = QApplication.activeModalWidget()
                 if not isinstance(dialog, QFileDialog):
                     raise NotThereError("file dialog", [type(dialog).__name__])
                 name = dialog.findChild(QLineEdit, "fileNameEdit")
+                # At once: while a name is typed, the dialog selects whatever begins with it.
+                QApplication.clipboard().setText(str(path.resolve()))
                 name.selectAll()
-                QTest.keyClicks(name, str(path.resolve()))
-                QTest.qWait(300)
+                QTest.keyClick(name, Qt.Key.Key_V, CONTROL)
+                QTest.qWait(500)
                 look()
-                QTest.keyClick(name, Qt.Key.Key_Return)
+                click(dialog.findChild(QDialogButtonBox).buttons()[0])
                 answered.append(None)
             except Exception as e:  # noqa: BLE001 (raised below, out of the dialog's own loop)
                 answered.append(e)
-                for dialog in (QApplication.activeModalWidget(),):
-                    if dialog is not None:
-                        dialog.close()
+                if dialog is not None:
+                    dialog.reject()
 
-        QTimer.singleShot(1000, answer)
-        self.key(key, CONTROL)
+        QTimer.singleShot(300, answer)
+        self.menu("File", entry)
         wait_until(lambda: bool(answered), 20, f"the dialog for {path.name}")
         if answered[0] is not None:
             raise answered[0]
@@ -322,20 +326,3 @@ def _attributes(panel: Any, depth: int = 3) -> Iterable[tuple[str, Any]]:
         yield name, value
         if depth and type(value).__module__.startswith("napari_dred"):
             yield from _attributes(value, depth - 1)
-
-
-__all__ = [
-    "NotThereError",
-    "QComboBox",
-    "QMenu",
-    "QTabBar",
-    "Window",
-    "choose",
-    "click",
-    "drag",
-    "enter",
-    "find",
-    "slide",
-    "tick",
-    "wait_until",
-]
