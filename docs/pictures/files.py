@@ -13,15 +13,15 @@ from PIL import Image
 FAITHFUL = 38.0
 
 
-def save_png(path: Path, picture: Image.Image | NDArray[np.uint8]) -> None:
-    """Write a picture as gray, or with 256 colours where that does no harm."""
+def save_png(path: Path, picture: Image.Image | NDArray[np.uint8], *, exact: bool = False) -> None:
+    """Write a picture, as gray if it is; with 256 colours where that does no harm, unless exact."""
     if not isinstance(picture, Image.Image):
         picture = Image.fromarray(picture)
     picture = picture.convert("RGB")
     samples = np.asarray(picture, float)
     if (samples == samples[..., :1]).all():
         picture = picture.convert("L")
-    else:
+    elif not exact:
         few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.FLOYDSTEINBERG)
         error = float(np.mean((np.asarray(few.convert("RGB"), float) - samples) ** 2))
         if error == 0 or 10 * np.log10(255**2 / error) > FAITHFUL:

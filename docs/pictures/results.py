@@ -28,7 +28,7 @@ def make_before_after(path: Path, sample: Sample, iterations: int | None) -> Non
     scale = result.parameters.scale
     before, after = _eight_bit(sample.image, result.image)
     picture = before_after(before.repeat(scale, 0).repeat(scale, 1), after)
-    save_png(path, Image.open(BytesIO(picture)))
+    save_png(path, Image.open(BytesIO(picture)), exact=True)
 
 
 def make_animation(path: Path, sample: Sample, iterations: int | None) -> None:
