@@ -50,17 +50,18 @@ def _markdown(rows: list[dict[str, str]]) -> str:
     return table + "".join(f"\n\nMeasured on: {m}." for m in machines)
 
 
+def table(name: str) -> str:
+    """One of the tables of `TITLES` as Markdown, without its title."""
+    path = FOLDER / f"{name}.csv"
+    if not path.exists():
+        return "not run"
+    with path.open(newline="") as f:
+        rows = list(csv.DictReader(f))
+    return _markdown(_means(rows, *MEANS[name]) if name in MEANS else rows)
+
+
 def run() -> None:
     """Write `benchmarks/results/README.md`."""
     parts = ["# Results\n\nMade by `python -m benchmarks tables` from the CSV files beside it."]
-    for name, title in TITLES.items():
-        path = FOLDER / f"{name}.csv"
-        if path.exists():
-            with path.open(newline="") as f:
-                rows = list(csv.DictReader(f))
-            if name in MEANS:
-                rows = _means(rows, *MEANS[name])
-            parts.append(f"## {title}\n\n{_markdown(rows)}")
-        else:
-            parts.append(f"## {title}\n\nnot run")
+    parts += [f"## {title}\n\n{table(name)}" for name, title in TITLES.items()]
     (FOLDER / "README.md").write_text("\n\n".join(parts) + "\n")

@@ -1,0 +1,1 @@
+"""What the pictures of the documentation are made with; `docs/make_pictures.py` makes them."""
