@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -59,6 +60,17 @@ def free_memory(device: torch.device) -> int:
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + cached
     return min(int(psutil.virtual_memory().available), _left_in_container())
+
+
+def empty_caches() -> None:
+    """Give memory that torch holds without using it back to the devices that were used."""
+    cuda, mps = torch.cuda.is_initialized(), torch.backends.mps.is_available()
+    if cuda or mps:
+        gc.collect()
+    if cuda:
+        torch.cuda.empty_cache()
+    if mps:
+        torch.mps.empty_cache()
 
 
 def _left_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int:

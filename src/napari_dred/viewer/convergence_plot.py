@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QFontMetrics
+from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_dred.core.records import Step
 
@@ -33,6 +36,39 @@ _TOOLTIP = (
     "noise level; when it rises again, noise is being fitted. All three on a logarithmic scale. "
     "PSNR: closeness to the reference, in dB; higher is better."
 )
+
+
+class _LogAxis(pg.AxisItem):  # type: ignore[misc]
+    """A logarithmic axis with so few numbers that they do not run into each other."""
+
+    def logTickValues(
+        self, minVal: float, maxVal: float, size: float, stdTicks: Any
+    ) -> list[tuple[None, list[float]]]:
+        """Give powers of ten, some numbers between them where there is room, or every n-th."""
+        decade = size / max(maxVal - minVal, 1e-9)  # its length in pixels
+        height = 1.1 * self.fontMetrics.height()
+        every = max(1, math.ceil(height / decade))
+        digits = next(
+            (d for d, gap in (((1, 2, 5), 0.3), ((1, 3), 0.47)) if gap * decade > height), (1,)
+        )
+        ticks = [
+            power + math.log10(digit)
+            for power in range(math.floor(minVal), math.ceil(maxVal) + 1)
+            if power % every == 0
+            for digit in digits
+        ]
+        ticks = [tick for tick in ticks if minVal <= tick <= maxVal]
+        # Within less than a factor of two there is none of them.
+        return [(None, ticks if len(ticks) > 1 else list(stdTicks[0][1]))]
+
+    def logTickStrings(self, values: list[float], scale: float, spacing: Any) -> list[str]:
+        """Two digits."""
+        return [f"{10**value:.2g}" for value in values]
+
+    @property
+    def fontMetrics(self) -> QFontMetrics:
+        """Those of the numbers."""
+        return QFontMetrics(self.style["tickFont"] or QApplication.font())
 
 
 @dataclass
@@ -65,7 +101,8 @@ class ConvergencePlot(QWidget):
         policy = self.legend.sizePolicy()
         policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
         self.legend.setSizePolicy(policy)
-        self._graph = pg.PlotWidget()
+        left = _LogAxis("left")
+        self._graph = pg.PlotWidget(axisItems={"left": left})
         self._graph.setFixedHeight(HEIGHT)
         self._graph.setMenuEnabled(False)
         self._graph.hideButtons()
@@ -84,11 +121,14 @@ class ConvergencePlot(QWidget):
         item.setLogMode(y=True)
         item.setLabel("bottom", "Iteration")
         for side in ("left", "bottom", "right"):
-            item.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=True)
+            item.getAxis(side).setStyle(tickLength=-4)
+        # Always as wide as it may need to be, so that the plot does not jump.
+        left.setWidth(left.fontMetrics.horizontalAdvance("0.0005") + 8)
+        item.getAxis("right").setWidth(left.fontMetrics.horizontalAdvance("100") + 12)
         # PSNR has an axis of its own, on the right.
         self._right = pg.ViewBox(enableMouse=False, enableMenu=False)
         self._right.setXLink(item)
-        self._right.setZValue(1)
+        self._right.setZValue(item.getViewBox().zValue() - 1)  # the markers lie above all curves
         item.scene().addItem(self._right)
         item.getAxis("right").linkToView(self._right)
         item.getAxis("right").setLogMode(y=False)
@@ -148,13 +188,13 @@ class ConvergencePlot(QWidget):
 
     def mark_kept(self, iteration: int) -> None:
         """Mark the iteration whose image is the result."""
+        self._kept.show()  # first: a label that cannot be seen takes no text
         self._kept.setValue(iteration)
         self._kept.label.setFormat(f"kept: {iteration}")
         # Its label stands on that side of the line where there is room.
         last = max(self._curves["loss"].at, default=iteration)
         self._kept.label.anchors = [(1, 0.5) if 2 * iteration > last else (0, 0.5)] * 2
         self._kept.label.updatePosition()
-        self._kept.show()
 
     def mark_shown(self, iteration: int | None) -> None:
         """Mark the iteration whose image the slider shows; None for the newest."""
@@ -197,6 +237,7 @@ class ConvergencePlot(QWidget):
         for marker, style in ((self._kept, "SolidLine"), (self._shown, "DashLine")):
             marker.setPen(pg.mkPen(text, width=1, style=getattr(Qt.PenStyle, style)))
         self._kept.label.setColor(text)
+        self._kept.label.fill = pg.mkBrush(colours.background.as_hex())  # over the curves
         self.draw()
 
     def _draw_later(self) -> None:
@@ -212,7 +253,7 @@ class ConvergencePlot(QWidget):
                 unit = {"held_out": " σ", "psnr": " dB"}.get(name, "")
                 value = f"{curve.values[-1]:.2f}" if unit else f"{curve.values[-1]:.3g}"
                 parts.append(
-                    f'<span style="color:{self._colours[name]}"><b>━</b> {_NAMES[name]}</span>'
+                    f'<span style="color:{self._colours[name]}"><b>━</b>&nbsp;{_NAMES[name]}</span>'
                     f"&nbsp;{value}{unit}"
                 )
         return " &nbsp; ".join(parts)

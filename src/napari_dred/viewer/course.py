@@ -18,9 +18,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_dred.core.errors import InputError
 from napari_dred.core.records import Result, Step
+from napari_dred.text import sentence
 from napari_dred.viewer.convergence_plot import ConvergencePlot
-from napari_dred.viewer.fields import LayerChoice, alive
+from napari_dred.viewer.fields import LayerChoice, alive, line
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.psnr import PsnrMeter, Reference
 from napari_dred.viewer.run import Run
@@ -48,6 +50,7 @@ class Course(QWidget):
         self._run: Run | None = None
         self._preview: Preview | None = None
         self._running = False
+        self._has_result = False
         self._looks_at: int | None = None  # an iteration; None while the newest is followed
         self._reference: Reference | None = None
         self._psnr: dict[int, float] = {}
@@ -64,7 +67,8 @@ class Course(QWidget):
         self.plot = ConvergencePlot()
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setToolTip(
-            "Look at an earlier image of the run; at its right end the newest one is followed."
+            "Look at an earlier image of the run; at its right end is the newest one, "
+            "and when the run is over the result."
         )
         self.where = QLabel()
         self.where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -78,6 +82,7 @@ class Course(QWidget):
         )
         self.reference.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._reference_label = QLabel("Compare with")
+        self.refusal = line()
 
         self._content = QWidget()
         grid = QGridLayout(self._content)
@@ -89,6 +94,7 @@ class Course(QWidget):
         grid.addWidget(self.keep_button.native, 2, 2)
         grid.addWidget(self._reference_label, 3, 0)
         grid.addWidget(self.reference.native, 3, 1, 1, 2)
+        grid.addWidget(self.refusal.native, 4, 0, 1, 3)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
@@ -131,7 +137,7 @@ class Course(QWidget):
 
     def end(self, result: Result | None = None) -> None:
         """The run is over; its result has all steps and marks the iteration that is kept."""
-        self._running = False
+        self._running, self._has_result = False, result is not None
         self._look_at_newest()
         if result is not None:
             self.plot.set_steps(result.steps)
@@ -139,7 +145,7 @@ class Course(QWidget):
 
     def clear(self) -> None:
         """Let go of everything that the last run left."""
-        self._running = False
+        self._running = self._has_result = False
         self._meter.forget()
         self._look_at_newest()
         self._run = self._preview = self._reference = None
@@ -161,34 +167,42 @@ class Course(QWidget):
     def _on_slider(self, index: int) -> None:
         if self._preview is None or not self.snapshots:
             return
-        newest = index == len(self.snapshots) - 1
-        snapshot = self.snapshots[index]
-        self._looks_at = None if newest else snapshot.iteration
-        if newest and not self._running:
+        newest = index == self.slider.maximum()
+        self._looks_at = None if newest else self.snapshots[index].iteration
+        snapshot = self._chosen()
+        if snapshot is None:
             self._preview.remove()  # the result has a layer of its own
         else:
             self._preview.bring(snapshot.image, self._name())
-        self._tell(snapshot)
+        self._tell()
 
     def _on_keep(self) -> None:
-        if self._run is not None and self._preview is not None and self.snapshots:
-            snapshot = self.snapshots[self.slider.value()]
+        snapshot = self._chosen()
+        if self._run is not None and self._preview is not None and snapshot is not None:
             self._preview.add_below(Layer.create(*self._run.as_result(snapshot)))
 
     def _on_reference(self) -> None:
         """Another reference: every image that is kept is measured anew."""
         self._meter.forget()
         self._psnr.clear()
+        self._reference, refusal = None, ""
         layer = self.reference.value
-        image = None if layer is None or self._run is None else self._run.reference(layer)
-        self._reference = None if image is None else Reference.of(image)
+        if layer is not None and self._run is not None:
+            try:
+                self._reference = Reference.of(self._run.reference(layer))
+            except InputError as e:
+                refusal = sentence(str(e))
+        self.refusal.value = refusal
+        self.refusal.native.setVisible(bool(refusal))
         self.plot.set_psnr(self._psnr)
         self._measure(self.snapshots)
+        self._place_slider()
 
     def _on_measured(self, reference: Reference, iteration: int, psnr: float) -> None:
         if reference is self._reference:
             self._psnr[iteration] = psnr
             self.plot.set_psnr(self._psnr)
+            self._place_slider()
 
     def _on_fold(self, unfolded: bool) -> None:
         arrow = Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow
@@ -212,33 +226,41 @@ class Course(QWidget):
             self._preview.remove()
         self._place_slider()
 
+    def _chosen(self) -> Snapshot | None:
+        """The image at which the slider stands; None at the result, or if there is none."""
+        index = self.slider.value()
+        return self.snapshots[index] if index < len(self.snapshots) else None
+
     def _place_slider(self) -> None:
         """Bring the slider in line with the images that there are."""
         count = len(self.snapshots)
-        self.slider.setEnabled(count > 1)
-        self.keep_button.enabled = count > 0
+        last = max(0, count - 1 + self._has_result)
+        self.slider.setEnabled(last > 0)
         with QSignalBlocker(self.slider):
-            self.slider.setMaximum(max(0, count - 1))
+            self.slider.setMaximum(last)
             if self._looks_at is None:
-                self.slider.setValue(self.slider.maximum())
+                self.slider.setValue(last)
             elif count:
                 self.slider.setValue(self.snapshots.nearest(self._looks_at))
-        if not count:
-            self._tell(None)
-        elif self._looks_at not in (None, self.snapshots[self.slider.value()].iteration):
+        snapshot = self._chosen()
+        if snapshot is not None and self._looks_at not in (None, snapshot.iteration):
             self._on_slider(self.slider.value())  # what was looked at is no longer kept
         else:
-            self._tell(self.snapshots[self.slider.value()])
+            self._tell()
 
-    def _tell(self, snapshot: Snapshot | None) -> None:
+    def _tell(self) -> None:
         """Say which image is shown."""
         self.plot.mark_shown(self._looks_at)
+        snapshot = self._chosen()
+        self.keep_button.enabled = snapshot is not None
         if snapshot is None:
-            self.where.setText("")
+            self.where.setText("The result" if self._has_result else "")
             return
         follows = self._looks_at is None
         told = (" (follows the run)" if self._running else " (newest)") if follows else ""
-        self.where.setText(f"Iteration {snapshot.iteration}{told}")
+        psnr = self._psnr.get(snapshot.iteration)
+        measured = "" if psnr is None else f" · {psnr:.2f} dB"
+        self.where.setText(f"Iteration {snapshot.iteration}{told}{measured}")
 
     def _name(self) -> str:
         assert self._run is not None
@@ -249,4 +271,4 @@ class Course(QWidget):
         run = self._run
         if run is None:
             return []
-        return [x for x in self._layers(Image) if isinstance(x, Image) and run.fits(x)]
+        return [x for x in self._layers(Image) if x is not run.source.layer()]

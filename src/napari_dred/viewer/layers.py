@@ -146,8 +146,8 @@ def check_mask(labels: Labels, image: Image, viewer: ViewerModel) -> tuple[Any, 
     mask_size = tuple(shape[axis] if axis >= 0 else 0 for axis in mask_axes)
     if mask_size != size:
         raise InputError(
-            f"the mask {labels.name!r} has {_times(mask_size)} pixels and the image "
-            f"{image.name!r} {_times(size)}; they must have the same size"
+            f"the mask {labels.name!r} has {times(mask_size)} pixels and the image "
+            f"{image.name!r} {times(size)}; they must have the same size"
         )
     mask_index = tuple(
         0 if i is not None and length == 1 else i
@@ -361,5 +361,6 @@ def _at(ndim: int, axes: Sequence[int], index: Sequence[int | None]) -> tuple[An
     )
 
 
-def _times(size: Sequence[int]) -> str:
+def times(size: Sequence[int]) -> str:
+    """A size in words, such as '512 x 640'."""
     return " x ".join(map(str, size))

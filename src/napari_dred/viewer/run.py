@@ -14,10 +14,11 @@ from napari.utils import progress
 from numpy.typing import NDArray
 
 import napari_dred
+from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration
-from napari_dred.viewer.layers import Plane, provenance, result_layer
+from napari_dred.viewer.layers import Plane, provenance, result_layer, times
 from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
 from napari_dred.volumes import Region
@@ -109,53 +110,65 @@ class Run:
         whole[part] = image
         return whole
 
-    def reference(self, layer: Image) -> NDArray[Any] | None:
+    def reference(self, layer: Image) -> NDArray[Any]:
         """The plane of a layer that lies pixel by pixel on the run's images.
 
         Returns
         -------
-        array of the shape of the run's images, or None
-            A copy; None if the layer has another size, or is the run's input.
+        array of the shape of the run's images
+            A copy.
+
+        Raises
+        ------
+        InputError
+            If the layer has another size or no such plane, or samples that are no numbers.
         """
-        place = self._place(layer)
-        if place is None or layer is self.source.layer():
-            return None
         data = layer.data[0] if layer.multiscale else layer.data
-        image = np.array(data[place])
+        image = np.array(data[self._place(layer)])
         if layer.rgb:
             image = image[..., :3]
         size, n = image.shape[:2], self.parameters.scale
         if self.region is not None and size == self._size(self.plane.shape):
             rows, columns = self.region.slices
             image = image[rows.start * n : rows.stop * n, columns.start * n : columns.stop * n]
+        if image.dtype.kind not in "uif" or not np.isfinite(image).all():
+            raise InputError(
+                f"the reference {layer.name!r} has samples that are no real numbers (such as NaN); "
+                "choose an image without them"
+            )
         return image
-
-    def fits(self, layer: Image) -> bool:
-        """Whether `reference` would give an image."""
-        return layer is not self.source.layer() and self._place(layer) is not None
 
     def _size(self, shape: tuple[int, int]) -> tuple[int, int]:
         return shape[0] * self.parameters.scale, shape[1] * self.parameters.scale
 
-    def _place(self, layer: Image) -> tuple[Any, ...] | None:
-        """The index of the plane in the layer's data; None if there is none that fits."""
+    def _place(self, layer: Image) -> tuple[Any, ...]:
+        """The index of the plane in the layer's data."""
+        if layer.rgb != (self.plane.image.ndim == 3):
+            kinds = ("a colour", "a gray") if layer.rgb else ("a gray", "a colour")
+            raise InputError(
+                f"the reference {layer.name!r} is {kinds[0]} image and the restored one is "
+                f"{kinds[1]} image; choose one of the same kind"
+            )
         data = layer.data[0] if layer.multiscale else layer.data
-        shape = tuple(data.shape[: layer.ndim])
-        ndim = len(self.plane.index)
-        lacking = ndim - layer.ndim
-        if lacking < 0 or layer.rgb != (self.plane.image.ndim == 3):
-            return None
+        shape = tuple(int(n) for n in data.shape[: layer.ndim])
+        lacking = len(self.plane.index) - layer.ndim
         axes = [axis - lacking for axis in self.plane.axes]
         sizes = [self._size(self.plane.shape)]
         if self.region is not None:
             sizes.append(self._size(self.region.shape))
-        if min(axes) < 0 or (shape[axes[0]], shape[axes[1]]) not in sizes:
-            return None
+        if lacking < 0 or min(axes) < 0 or (shape[axes[0]], shape[axes[1]]) not in sizes:
+            raise InputError(
+                f"the reference {layer.name!r} has {times(shape)} pixels and the restored image "
+                f"{times(sizes[0])}; choose one of the same size"
+            )
         place: list[Any] = []
         for axis, length in enumerate(shape):
             at = 0 if length == 1 else self.plane.index[axis + lacking]
             if axis not in axes and at >= length:
-                return None
+                raise InputError(
+                    f"the reference {layer.name!r} has {length} planes on axis {axis}, and plane "
+                    f"{at} is restored; choose one with the same number of planes"
+                )
             place.append(slice(None) if axis in axes else at)
         return tuple(place)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -136,10 +135,10 @@ class Job:
         if isinstance(records, Generator):
             records.close()
         del records
-        cuda = getattr(sys.modules.get("torch"), "cuda", None)
-        if cuda is not None and cuda.is_initialized():
-            gc.collect()
-            cuda.empty_cache()
+        if "torch" in sys.modules:
+            from napari_dred.core.devices import empty_caches
+
+            empty_caches()
 
 
 class RestoreWorker(GeneratorWorker[Plan | Step | None, None, Result | None]):
