@@ -138,3 +138,47 @@ def heard(monkeypatch):
     said = []
     monkeypatch.setattr(notification_manager, "dispatch", said.append)
     return said
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (40, 48), dtype=np.uint8)
+
+
+@pytest.fixture
+def wait(qtbot):
+    """Give a function that waits until the panel is idle."""
+
+    def until_idle(panel, seconds=10):
+        qtbot.waitUntil(lambda: panel.worker is None, timeout=1000 * seconds)
+
+    return until_idle
+
+
+@pytest.fixture
+def make_run():
+    """Give a function that makes a run on a layer, without its worker."""
+    from weakref import ref
+
+    from napari_dred.viewer.layers import read_plane
+    from napari_dred.viewer.run import Run, Source
+
+    def make(viewer, layer, mask=None, region=None, **parameters):
+        plane = read_plane(layer, viewer)
+        run = Run(None, Source(plane, mask, region, ref(layer)), Parameters(**parameters))
+        run.plan = Plan(
+            task="denoise",
+            shape=plane.image.shape,
+            parameters=run.parameters,
+            sigma=2.5,
+            sigma_estimated=True,
+            missing=0,
+            masked=0,
+            device="cpu",
+            memory=2**20,
+            seconds=1.0,
+            notes=("A note.",),
+        )
+        return run
+
+    return make

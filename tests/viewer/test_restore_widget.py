@@ -22,21 +22,6 @@ from napari_dred.viewer.restore_widget import RestoreWidget
 pytestmark = pytest.mark.window
 
 
-@pytest.fixture
-def picture():
-    return np.random.default_rng(0).integers(0, 256, (40, 48), dtype=np.uint8)
-
-
-@pytest.fixture
-def wait(qtbot):
-    """Give a function that waits until the panel is idle."""
-
-    def until_idle(panel, seconds=10):
-        qtbot.waitUntil(lambda: panel.worker is None, timeout=1000 * seconds)
-
-    return until_idle
-
-
 def running(qtbot, panel):
     """Press Restore and wait for the first preview; give the worker."""
     panel.restore_button.native.click()

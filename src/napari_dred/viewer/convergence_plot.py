@@ -16,6 +16,7 @@ from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_dred.core.records import Step
+from napari_dred.viewer.psnr import decibels
 
 HEIGHT = 150
 #: Seconds between two drawings.
@@ -250,11 +251,11 @@ class ConvergencePlot(QWidget):
         parts = []
         for name, curve in self._curves.items():
             if curve.at:
-                unit = {"held_out": " σ", "psnr": " dB"}.get(name, "")
-                value = f"{curve.values[-1]:.2f}" if unit else f"{curve.values[-1]:.3g}"
+                value = curve.values[-1]
+                told = {"held_out": f"{value:.2f} σ", "psnr": decibels(value)}
                 parts.append(
                     f'<span style="color:{self._colours[name]}"><b>━</b>&nbsp;{_NAMES[name]}</span>'
-                    f"&nbsp;{value}{unit}"
+                    f"&nbsp;{told.get(name, f'{value:.3g}')}"
                 )
         return " &nbsp; ".join(parts)
 

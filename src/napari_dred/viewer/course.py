@@ -24,7 +24,7 @@ from napari_dred.text import sentence
 from napari_dred.viewer.convergence_plot import ConvergencePlot
 from napari_dred.viewer.fields import LayerChoice, alive, line
 from napari_dred.viewer.preview import Preview
-from napari_dred.viewer.psnr import PsnrMeter, Reference
+from napari_dred.viewer.psnr import PsnrMeter, Reference, decibels
 from napari_dred.viewer.run import Run
 from napari_dred.viewer.snapshots import Snapshot, Snapshots
 
@@ -259,7 +259,7 @@ class Course(QWidget):
         follows = self._looks_at is None
         told = (" (follows the run)" if self._running else " (newest)") if follows else ""
         psnr = self._psnr.get(snapshot.iteration)
-        measured = "" if psnr is None else f" · {psnr:.2f} dB"
+        measured = "" if psnr is None else f" · {decibels(psnr)}"
         self.where.setText(f"Iteration {snapshot.iteration}{told}{measured}")
 
     def _name(self) -> str:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
@@ -36,11 +35,22 @@ class Reference:
 
     @classmethod
     def of(cls, image: NDArray[Any]) -> Reference:
-        """Take an image, whose own values give the peak where its dtype does not."""
+        """Take an image, whose own values give the peak where its dtype does not.
+
+        Raises
+        ------
+        InputError
+            If there is no peak.
+        """
         try:
             span = default_data_range(image)
         except InputError:
-            span = float(np.nanmax(image)) - float(np.nanmin(image))
+            span = float(image.max()) - float(image.min())
+        if not 0 < span < math.inf:
+            raise InputError(
+                "the reference has the same value everywhere, so that there is nothing to compare "
+                "with; choose another image"
+            )
         return cls(image, span)
 
     def psnr(self, image: NDArray[Any]) -> float:
@@ -54,6 +64,11 @@ class Reference:
         height, width = image.shape[:2]
         n = math.ceil(math.sqrt(height * width / MAX_PIXELS))
         return psnr(image[::n, ::n], self.image[::n, ::n], self.data_range)
+
+
+def decibels(psnr: float) -> str:
+    """A PSNR with its unit."""
+    return "∞ dB" if math.isinf(psnr) else f"{psnr:.2f} dB"
 
 
 class PsnrMeter(QObject):

@@ -1,0 +1,111 @@
+"""The preview layer: one, in its place, as the user has set it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_dred.viewer.preview import Preview
+from napari_dred.volumes import Region
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def test_its_data_are_replaced_and_all_else_stays(viewer, make_run, picture):
+    image = viewer.add_image(picture, contrast_limits=(20, 180), colormap="green")
+    preview = Preview(viewer, make_run(viewer, image))
+    preview.show(picture, "first")
+    layer = preview.layer
+    assert layer.contrast_limits == [20, 180]
+    assert layer.colormap.name == "green"
+    layer.contrast_limits, layer.gamma, layer.opacity = (50, 60), 0.5, 0.3
+    changed = []
+    layer.events.contrast_limits.connect(lambda: changed.append(1))
+    preview.show(255 - picture, "second")
+    assert viewer.layers == [image, layer]
+    np.testing.assert_array_equal(layer.data, 255 - picture)
+    assert changed == []
+    assert (layer.contrast_limits, layer.gamma, layer.opacity) == ([50, 60], 0.5, 0.3)
+
+
+def test_whoever_works_on_another_layer_stays_on_it(viewer, make_run, picture):
+    image = viewer.add_image(picture)
+    labels = viewer.add_labels(np.zeros((40, 48), int))
+    preview = Preview(viewer, make_run(viewer, image))
+    preview.show(picture, "p")
+    assert viewer.layers.selection.active is labels
+    preview.add_below(Image(picture))
+    assert viewer.layers.selection.active is labels
+
+
+def test_hidden_it_stays_hidden_until_it_is_asked_for(viewer, make_run, picture):
+    image = viewer.add_image(picture)
+    preview = Preview(viewer, make_run(viewer, image))
+    preview.show(picture, "p")
+    layer = preview.layer
+    layer.visible = False
+    preview.show(255 - picture, "p")
+    assert not layer.visible
+    preview.bring(picture, "p")
+    assert preview.layer is layer
+    assert layer.visible
+
+
+def test_deleted_it_stays_away_until_it_is_asked_for(viewer, make_run, picture):
+    image = viewer.add_image(picture)
+    preview = Preview(viewer, make_run(viewer, image))
+    preview.show(picture, "p")
+    viewer.layers.remove(preview.layer)
+    preview.show(picture, "p")
+    assert viewer.layers == [image]
+    preview.bring(picture, "again")
+    assert [x.name for x in viewer.layers][1:] == ["again"]
+    preview.remove()
+    preview.remove()
+    assert viewer.layers == [image]
+
+
+def test_what_is_kept_lies_below_it_and_on_top_without_it(viewer, make_run, picture):
+    image = viewer.add_image(picture)
+    preview = Preview(viewer, make_run(viewer, image))
+    preview.show(picture, "preview")
+    preview.add_below(Image(picture, name="first"))
+    assert [x.name for x in viewer.layers][1:] == ["first", "preview"]
+    preview.remove()
+    preview.add_below(Image(picture, name="second"))
+    assert [x.name for x in viewer.layers][1:] == ["first", "second"]
+
+
+def test_in_a_stack_it_shows_where_its_plane_does(viewer, make_run):
+    stack = np.zeros((5, 6, 7), np.uint16)
+    image = viewer.add_image(stack, scale=(4, 1, 1))
+    viewer.dims.set_current_step(0, 3)
+    preview = Preview(viewer, make_run(viewer, image, region=Region(1, 4, 2, 6)))
+    preview.show(np.ones((3, 4), np.uint16), "p")
+    assert preview.layer.data.shape == (1, 3, 4)
+    assert tuple(preview.layer.translate) == (12, 1, 2)
+    assert viewer.dims.nsteps == (5, 6, 7)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
+def test_a_float_image_is_shown_in_the_inputs_dtype(viewer, make_run, dtype):
+    values = np.array([[0, 1], [2, 3]], dtype)
+    preview = Preview(viewer, make_run(viewer, viewer.add_image(values)))
+    preview.show(values.astype(np.float32) + 0.3, "p")
+    assert preview.layer.data.dtype == dtype
+    whole = np.issubdtype(dtype, np.integer)
+    np.testing.assert_allclose(preview.layer.data, values + (0 if whole else 0.3), rtol=1e-6)
+
+
+def test_colour_keeps_its_transparency(viewer, make_run):
+    rgba = np.random.default_rng(0).integers(0, 256, (6, 7, 4), dtype=np.uint8)
+    preview = Preview(viewer, make_run(viewer, viewer.add_image(rgba, rgb=True)))
+    for value in (5, 6):
+        preview.show(np.full((6, 7, 3), value, np.uint8), "p")
+        assert (preview.layer.data[..., :3] == value).all()
+        np.testing.assert_array_equal(preview.layer.data[..., 3], rgba[..., 3])
