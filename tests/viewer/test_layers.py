@@ -442,3 +442,18 @@ def test_the_visible_part_is_what_the_canvas_shows(make_napari_viewer, qapp):
     viewer.scene.camera.center = (9000, 9000)
     with pytest.raises(InputError, match="visible part"):
         visible_region(layer, viewer)
+
+
+def test_three_planes_are_a_stack_and_colour_is_not():
+    values = np.random.default_rng(0).integers(0, 255, (3, 40, 44), dtype=np.uint8)
+    viewer = ViewerModel()
+    stack = viewer.add_image(values)
+    viewer.dims.set_current_step(0, 1)
+    plane = read_plane(stack, viewer)
+    np.testing.assert_array_equal(plane.image, values[1])
+    assert result_layer(plane, plane.image, name="r")[0].shape == (1, 40, 44)
+    colour = viewer.add_image(np.moveaxis(values, 0, -1), rgb=True)
+    assert read_plane(colour, viewer).image.shape == (40, 44, 3)
+    split = viewer.add_image(values, channel_axis=0)
+    for layer, channel in zip(split, values, strict=True):
+        np.testing.assert_array_equal(read_plane(layer, viewer).image, channel)
