@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import denoisers, memory, micrographs, quality, tables
+from benchmarks import denoisers, latency, memory, micrographs, quality, tables
 from benchmarks.cases import SUITES
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -62,6 +62,11 @@ def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | N
 @main.command("memory", help=memory.__doc__)
 def _memory() -> None:
     memory.run()
+
+
+@main.command("latency", help=latency.__doc__)
+def _latency() -> None:
+    latency.run()
 
 
 @main.command("tables", help=tables.__doc__)

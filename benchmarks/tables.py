@@ -13,6 +13,7 @@ TITLES = {
     "quality": "Frozen cases, 8-bit TIFF in and out through the command line",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
+    "latency": "Gaps between the ticks of a timer of 10 ms in napari's window during a run, in ms",
 }
 
 # Tables of which the means are shown: what a group shares, beside the first parts of the name
