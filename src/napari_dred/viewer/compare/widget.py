@@ -7,30 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSlider, FloatSpinBox, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import notification_manager, show_error, show_warning
-from numpy.typing import NDArray
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QFrame,
-    QHeaderView,
-    QScrollArea,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QSizePolicy
 
 from napari_dred.core.errors import InputError
-from napari_dred.io import replace_file
-from napari_dred.residual import parameters_of, residual
 from napari_dred.text import sentence
-from napari_dred.viewer.compare.figures import Row, as_text, figures
+from napari_dred.viewer.compare.figures import Row, figures, pixel_of
+from napari_dred.viewer.compare.figures_table import FiguresTable
 from napari_dred.viewer.compare.latest import Latest
+from napari_dred.viewer.compare.profile_plot import LineProfile
+from napari_dred.viewer.compare.signed import Signed, add_signed, difference_work, residual_work
 from napari_dred.viewer.compare.swipe import Swipe
 from napari_dred.viewer.compare.views import (
     BLINK,
@@ -41,10 +30,13 @@ from napari_dred.viewer.compare.views import (
     SameContrast,
 )
 from napari_dred.viewer.fields import LayerChoice, alive, line
-from napari_dred.viewer.layers import Plane, read_mask, read_plane, result_layer
-from napari_dred.volumes import Region
+from napari_dred.viewer.layers import Plane, read_mask, read_plane
 
 NO_VIEW = "as it is"
+_OF_COLOUR = (
+    "Of colour images: how large it is over the three channels (root mean square), green where "
+    "their sum grows and pink where it falls."
+)
 
 
 class CompareWidget(Container[Any]):
@@ -61,7 +53,6 @@ class CompareWidget(Container[Any]):
         self._comparison = Comparison(napari_viewer)
         self._contrast: SameContrast | None = None
         self._latest_layer, self._latest_figures = Latest(), Latest()
-        self._rows: list[Row] = []
 
         def choose(name: str, tooltip: str, kind: type[Layer] = Image, none: str = "") -> Any:
             choice = LayerChoice(
@@ -106,12 +97,13 @@ class CompareWidget(Container[Any]):
             "Mask", "Labels layer of the pixels that were missing.", Labels, none="none"
         )
         self.difference_button = PushButton(
-            text="Difference", tooltip="Add after − before as a layer."
+            text="Difference",
+            tooltip="Add after − before as a layer, in colours around zero. " + _OF_COLOUR,
         )
         self.residual_button = PushButton(
             text="Residual",
             tooltip="Add what the restoration removed as a layer: the image before minus the "
-            "result, blurred and reduced as the image was.",
+            "result, blurred and reduced as the image was. " + _OF_COLOUR,
         )
         self.measure_button = PushButton(
             text="Measure",
@@ -120,8 +112,14 @@ class CompareWidget(Container[Any]):
         )
         self.copy_button = PushButton(text="Copy", tooltip="Copy the table to the clipboard.")
         self.save_button = PushButton(text="Save…", tooltip="Save the table as a CSV file.")
+        self.profile_button = PushButton(
+            text="Line profile",
+            tooltip="Plot the values of both images along a line: draw it on the image, or first "
+            "select the Shapes layer that has it.",
+        )
         self.status = line()
-        self.table = QTableWidget(0, 3)
+        self.table = FiguresTable()
+        self.profile = LineProfile(napari_viewer, self._pair)
         # Not magicgui's own scroll area: napari docks what it holds without it.
         self._form: Container[Any] = Container(labels=True)
         self._form.extend(
@@ -129,12 +127,13 @@ class CompareWidget(Container[Any]):
                 *(self.before, self.after, self.reference),
                 *(self.view, self.position, self.rate, self.same_contrast, self.mask),
                 _side_by_side(self.difference_button, self.residual_button),
-                self.measure_button,
+                _side_by_side(self.profile_button, self.measure_button),
                 _side_by_side(self.copy_button, self.save_button),
                 self.status,
             ]
         )
-        self._make_table()
+        for widget in (self.table, self.profile):
+            self._form.native.layout().addWidget(widget)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -149,6 +148,7 @@ class CompareWidget(Container[Any]):
         self.same_contrast.changed.connect(self._on_contrast)
         self.difference_button.clicked.connect(self._on_difference)
         self.residual_button.clicked.connect(self._on_residual)
+        self.profile_button.clicked.connect(self._on_profile)
         self.measure_button.clicked.connect(self._on_measure)
         self.copy_button.clicked.connect(self._on_copy)
         self.save_button.clicked.connect(self._on_save)
@@ -205,67 +205,60 @@ class CompareWidget(Container[Any]):
                 self._say(e)
 
     def _on_difference(self) -> None:
-        with_planes = self._planes()
-        if with_planes is None:
-            return
-        before, after = with_planes
-        if before.image.shape != after.image.shape:
-            self._say(
-                InputError(
-                    f"the layer {before.name!r} has the shape {before.image.shape} and "
-                    f"{after.name!r} {after.image.shape}; only images of the same size and "
-                    "channels have a difference"
-                )
-            )
-            return
-        name = f"{after.name} − {before.name}"
-
-        def work() -> tuple[str, Plane, NDArray[np.float32], Region | None]:
-            difference = after.image.astype(np.float64) - before.image
-            return name, before, difference.astype(np.float32), None
-
-        self._start(self._latest_layer, work, self._add_layer)
-
-    def _on_residual(self) -> None:
         try:
-            work = self._residual_work()
+            work = difference_work(*self._planes())
         except InputError as e:
             self._say(e)
             return
         self._start(self._latest_layer, work, self._add_layer)
 
-    def _on_measure(self) -> None:
-        with_planes = self._planes()
-        if with_planes is None:
-            return
-        before, after = with_planes
-        reference = removed = None
+    def _on_residual(self) -> None:
         try:
-            if self.reference.value is not None:
-                reference = read_plane(self.reference.value, self._viewer).image
-            removed = self._residual_work()
+            work = self._residual_work(*self._planes())
         except InputError as e:
-            if self.reference.value is not None and reference is None:
-                self._say(e)
-                return
-        pixels = (_pixel(before), _pixel(after))
+            self._say(e)
+            return
+        self._start(self._latest_layer, work, self._add_layer)
+
+    def _on_profile(self) -> None:
+        if self.view.value == SIDE_BY_SIDE:  # the line would get a pane of its own
+            self.view.value = NO_VIEW
+        try:
+            self.profile.begin()
+        except InputError as e:
+            self._say(e)
+
+    def _on_measure(self) -> None:
+        reference = self.reference.value
+        try:
+            before, after = self._planes()
+            truth = None if reference is None else read_plane(reference, self._viewer).image
+        except InputError as e:
+            self._say(e)
+            return
+        removed, why = None, ""
+        try:
+            removed = self._residual_work(before, after)
+        except InputError as e:
+            why = str(e)
+        pixels = (pixel_of(before), pixel_of(after))
 
         def work() -> tuple[list[Row], list[str]]:
-            noise, notes = None, []
+            noise, notes = None, [f"no residual: {why}"] if why else []
             if removed is not None:
                 try:
-                    noise = removed()[2]
+                    signed = removed()
                 except InputError as e:
-                    notes.append(str(e))
-            rows, more = figures(before.image, after.image, reference, noise, pixels)
+                    notes.append(f"no residual: {e}")
+                else:
+                    noise, notes = signed.values, [signed.note] if signed.note else []
+            rows, more = figures(before.image, after.image, truth, noise, pixels)
             return rows, notes + more
 
         self._start(self._latest_figures, work, self._show_figures)
 
     def _on_copy(self) -> None:
-        clipboard = QGuiApplication.clipboard()
-        assert clipboard is not None
-        clipboard.setText(as_text(self._rows, "\t"))
+        self.table.copy()
         self.status.value = "Copied."
 
     def _on_save(self) -> None:
@@ -278,9 +271,9 @@ class CompareWidget(Container[Any]):
     def save(self, path: Path) -> None:
         """Write the table as CSV, whole or not at all."""
         try:
-            replace_file(path, as_text(self._rows, ",").encode("utf-8-sig"))
-        except OSError as e:
-            self._say(InputError(f"{path}: {e.strerror or e}"))
+            self.table.save(path)
+        except InputError as e:
+            self._say(e)
         else:
             self.status.value = f"Saved as {path.name}."
 
@@ -290,6 +283,7 @@ class CompareWidget(Container[Any]):
         self._latest_figures.forget()
         self._show_figures(([], []))
         self.same_contrast.value = False
+        self.profile.follow()
         if self._comparison.view is None:
             return
         if all(shown in self._viewer.layers for shown in self._comparison.layers):
@@ -315,6 +309,7 @@ class CompareWidget(Container[Any]):
         if self.native.parent() is None:
             self._latest_layer.forget()
             self._latest_figures.forget()
+            self.profile.end()
             self.view.value = NO_VIEW
             self.same_contrast.value = False
 
@@ -326,37 +321,14 @@ class CompareWidget(Container[Any]):
             raise InputError("choose two different image layers to compare, as before and after")
         return before, after
 
-    def _planes(self) -> tuple[Plane, Plane] | None:
-        try:
-            before, after = self._pair()
-            return read_plane(before, self._viewer), read_plane(after, self._viewer)
-        except InputError as e:
-            self._say(e)
-            return None
-
-    def _residual_work(
-        self,
-    ) -> Callable[[], tuple[str, Plane, NDArray[np.float32], Region | None]]:
-        """Read what the residual needs; give the function that computes it."""
+    def _planes(self) -> tuple[Plane, Plane]:
         before, after = self._pair()
-        observed, restored = read_plane(before, self._viewer), read_plane(after, self._viewer)
-        parameters = parameters_of(restored.history)
+        return read_plane(before, self._viewer), read_plane(after, self._viewer)
+
+    def _residual_work(self, observed: Plane, restored: Plane) -> Callable[[], Signed]:
         mask = self.mask.value
-        lost = None if mask is None else read_mask(mask, before, self._viewer)
-        told = (restored.history or {}).get("source", {}).get("region")
-        region = None if told is None else Region(**told)
-        name = f"{after.name}: residual"
-
-        def work() -> tuple[str, Plane, NDArray[np.float32], Region | None]:
-            part: Any = ... if region is None else region.slices
-            if region is not None and parameters.scale == 1:
-                noise = residual(observed.image, restored.image, parameters, lost)[part]
-            else:
-                hidden = None if lost is None else lost[part]
-                noise = residual(observed.image[part], restored.image, parameters, hidden)
-            return name, observed, noise, region
-
-        return work
+        lost = None if mask is None else read_mask(mask, self.before.value, self._viewer)
+        return residual_work(observed, restored, lost)
 
     def _start(self, latest: Latest, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self.status.value = "Computing…"
@@ -374,60 +346,27 @@ class CompareWidget(Container[Any]):
             self.status.value = f"Internal error: {error}"
             notification_manager.receive_error(type(error), error, error.__traceback__)
 
-    def _add_layer(self, made: tuple[str, Plane, NDArray[np.float32], Region | None]) -> None:
-        """Add signed values in colours around zero; of colour the signed root mean square."""
+    def _add_layer(self, signed: Signed) -> None:
         if not alive(self.native):
             return
-        name, plane, values, region = made
         if self.view.value != NO_VIEW:  # the new layer is to be seen
             self.view.value = NO_VIEW
-        limit = float(np.nanmax(np.abs(values), initial=0)) or 1.0
-        if values.ndim == 3:  # napari has colormaps for one channel only
-            values = np.sqrt(np.square(values).mean(axis=-1)) * np.sign(values.sum(axis=-1))
-            limit = float(np.nanmax(np.abs(values), initial=0)) or 1.0
-        _, state, _ = result_layer(plane, plane.image, name=name, region=region)
-        axes = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
-        state |= {
-            "colormap": "PiYG",
-            "contrast_limits": (-limit, limit),
-            "gamma": 1.0,
-            "rgb": False,
-        }
-        self._viewer.add_image(np.expand_dims(values.astype(np.float32), axes), **state)
-        self.status.value = f"Added the layer {name!r}."
+        add_signed(self._viewer, signed)
+        self.status.value = f"Added the layer {signed.name!r}. {signed.note}".strip()
 
     def _show_figures(self, made: tuple[list[Row], list[str]]) -> None:
         if not alive(self.native):
             return
-        self._rows, notes = made
-        self.table.setRowCount(len(self._rows))
-        for i, row in enumerate(self._rows):
-            for j, text in enumerate(row):
-                self.table.setItem(i, j, QTableWidgetItem(text))
-        self.table.resizeRowsToContents()
+        rows, notes = made
+        self.table.show_figures(rows)
         self.status.value = " ".join(sentence(note) for note in notes)
         self._refresh()
-
-    def _make_table(self) -> None:
-        self.table.setHorizontalHeaderLabels(["Figure", "Before", "After"])
-        header, side = self.table.horizontalHeader(), self.table.verticalHeader()
-        assert header is not None
-        assert side is not None
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        side.hide()
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setTabKeyNavigation(False)
-        self.table.setMinimumHeight(170)
-        self.table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
-        self.table.setWordWrap(True)
-        self._form.native.layout().addWidget(self.table)
 
     def _refresh(self) -> None:
         """Show what belongs to the view, and offer what there is."""
         self.position.visible = self.view.value == SWIPE
         self.rate.visible = self.view.value == BLINK
-        self.copy_button.enabled = self.save_button.enabled = bool(self._rows)
+        self.copy_button.enabled = self.save_button.enabled = bool(self.table.figures)
 
     def _propose(self) -> None:
         """The two uppermost images, the lower one as before."""
@@ -444,12 +383,6 @@ class CompareWidget(Container[Any]):
         """One plain sentence, in the panel and as a notification."""
         self.status.value = sentence(str(error))
         show_warning(self.status.value)
-
-
-def _pixel(plane: Plane) -> tuple[float, str] | None:
-    """Size and unit of a square pixel; None if it is not square."""
-    (a, b), (u, v) = ([plane.state[key][axis] for axis in plane.axes] for key in ("scale", "units"))
-    return (float(a), str(u)) if np.isclose(a, b) and u == v else None
 
 
 def _side_by_side(*widgets: Any) -> Container[Any]:
