@@ -8,8 +8,9 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
 
 from napari_dred import Parameters
+from napari_dred.viewer.compare.form import NO_VIEW
 from napari_dred.viewer.compare.views import BLINK, SIDE_BY_SIDE, SWIPE
-from napari_dred.viewer.compare.widget import NO_VIEW, CompareWidget
+from napari_dred.viewer.compare.widget import CompareWidget
 
 pytestmark = pytest.mark.window
 
@@ -50,30 +51,30 @@ def pair(request):
 @pytest.mark.parametrize("kind", [SIDE_BY_SIDE, SWIPE, BLINK])
 def test_leaving_a_view_restores_everything(qtbot, pair, kind):
     panel = docked(pair, qtbot)
-    panel.before.value, panel.after.value = pair.layers[:2]
+    panel.form.before.value, panel.form.after.value = pair.layers[:2]
     was = state(pair)
-    panel.view.value = kind
+    panel.form.view.value = kind
     assert state(pair) != was
-    panel.view.value = NO_VIEW
+    panel.form.view.value = NO_VIEW
     assert state(pair) == was
 
 
 def test_the_layer_before_is_in_the_first_pane(qtbot, pair):
     panel = docked(pair, qtbot)
     for before, after in (pair.layers[:2], pair.layers[1::-1]):
-        panel.before.value, panel.after.value = before, after
-        panel.view.value = SIDE_BY_SIDE
+        panel.form.before.value, panel.form.after.value = before, after
+        panel.form.view.value = SIDE_BY_SIDE
         grid, layers = pair.canvas.grid, list(pair.layers)
         assert grid.position(layers.index(before), layers) == (0, 0)
         assert grid.position(layers.index(after), layers) == (0, 1)
-        panel.view.value = NO_VIEW
+        panel.form.view.value = NO_VIEW
 
 
 def test_swipe_shows_the_columns_right_of_the_divider(qtbot, pair):
     panel = docked(pair, qtbot)
-    before, after = panel.before.value, panel.after.value = pair.layers[:2]
-    panel.view.value = SWIPE
-    panel.position.value = 25
+    before, after = panel.form.before.value, panel.form.after.value = pair.layers[:2]
+    panel.form.view.value = SWIPE
+    panel.form.position.value = 25
     right = panel._comparison.view.right
     axis = -2 if after.rgb else -1
     width = after.data.shape[axis]
@@ -90,10 +91,10 @@ def test_swipe_shows_the_columns_right_of_the_divider(qtbot, pair):
 @pytest.mark.parametrize("kind", [SIDE_BY_SIDE, SWIPE, BLINK])
 def test_a_layer_that_is_deleted_ends_the_view(qtbot, pair, kind):
     panel = docked(pair, qtbot)
-    panel.before.value, panel.after.value = pair.layers[:2]
-    panel.view.value = kind
-    pair.layers.remove(panel.after.value)
-    assert panel.view.value == NO_VIEW
+    panel.form.before.value, panel.form.after.value = pair.layers[:2]
+    panel.form.view.value = kind
+    pair.layers.remove(panel.form.after.value)
+    assert panel.form.view.value == NO_VIEW
     assert [x.name for x in pair.layers] == ["before", "other"]
     assert not pair.canvas.grid.enabled
 
@@ -101,23 +102,23 @@ def test_a_layer_that_is_deleted_ends_the_view(qtbot, pair, kind):
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_layer_of_the_swipe_that_is_deleted_ends_it(qtbot, pair, index):
     panel = docked(pair, qtbot)
-    panel.before.value, panel.after.value = pair.layers[:2]
+    panel.form.before.value, panel.form.after.value = pair.layers[:2]
     was = state(pair)
-    panel.view.value = SWIPE
+    panel.form.view.value = SWIPE
     pair.layers.remove(panel._comparison.view.layers[index])
-    assert panel.view.value == NO_VIEW
+    assert panel.form.view.value == NO_VIEW
     assert state(pair) == was
 
 
 def test_blink_shows_one_at_a_time(qtbot, pair):
     panel = docked(pair, qtbot)
-    panel.before.value, panel.after.value = pair.layers[:2]
-    panel.rate.value = 5
-    panel.view.value = BLINK
+    panel.form.before.value, panel.form.after.value = pair.layers[:2]
+    panel.form.rate.value = 5
+    panel.form.view.value = BLINK
     assert pair.layers[0].visible
     qtbot.waitUntil(lambda: pair.layers[1].visible, timeout=3000)
     assert not pair.layers[0].visible
-    panel.view.value = NO_VIEW
+    panel.form.view.value = NO_VIEW
 
 
 def test_difference_residual_and_figures(qtbot, tmp_path, heard):
@@ -128,15 +129,15 @@ def test_difference_residual_and_figures(qtbot, tmp_path, heard):
     viewer.add_image(y, name="photo", scale=(0.1, 0.1), units=("um", "um"))
     viewer.add_image(x, name="restored", scale=(0.1, 0.1), units=("um", "um"), metadata=made)
     panel = docked(viewer, qtbot)
-    panel.difference_button.native.click()
+    panel.form.difference_button.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 3)
     np.testing.assert_allclose(viewer.layers[-1].data, x - y, atol=1e-4)
     low, high = viewer.layers[-1].contrast_limits
     assert low == -high
-    panel.residual_button.native.click()
+    panel.form.residual_button.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=8000)
     np.testing.assert_allclose(viewer.layers[-1].data, y - x, atol=1e-4)
-    panel.measure_button.native.click()
+    panel.form.measure_button.native.click()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 5)
     assert panel.table.figures[1][0] == "FRC resolution (micrometer)"
     panel.save(tmp_path / "figures.csv")
@@ -148,17 +149,17 @@ def test_difference_residual_and_figures(qtbot, tmp_path, heard):
 def test_what_cannot_be_compared_is_said(qtbot, heard):
     viewer = ViewerModel()
     panel = docked(viewer, qtbot)
-    panel.view.value = SWIPE
-    assert panel.view.value == NO_VIEW
-    assert "two different image layers" in panel.status.value
+    panel.form.view.value = SWIPE
+    assert panel.form.view.value == NO_VIEW
+    assert "two different image layers" in panel.form.status.value
     viewer.add_image(np.zeros((8, 8)), name="a")
     viewer.add_image(np.zeros((8, 9)), name="b")
-    panel.before.value, panel.after.value = viewer.layers
-    panel.difference_button.native.click()
-    assert "(8, 8)" in panel.status.value
-    assert "(8, 9)" in panel.status.value
-    panel.residual_button.native.click()
-    assert "nothing is known of how the image was made" in panel.status.value.lower()
+    panel.form.before.value, panel.form.after.value = viewer.layers
+    panel.form.difference_button.native.click()
+    assert "(8, 8)" in panel.form.status.value
+    assert "(8, 9)" in panel.form.status.value
+    panel.form.residual_button.native.click()
+    assert "nothing is known of how the image was made" in panel.form.status.value.lower()
     assert len(heard) == 3
 
 
@@ -170,7 +171,7 @@ def test_the_mouse_drags_the_divider_in_the_window(make_napari_viewer, qtbot):
     panel = CompareWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Compare images")
     was = [x.visible for x in viewer.layers]
-    panel.view.value = SWIPE
+    panel.form.view.value = SWIPE
     qtbot.wait(100)
     canvas = viewer.window._qt_viewer.canvas.native
     middle = QPoint(canvas.width() // 2, canvas.height() // 2)
@@ -182,7 +183,7 @@ def test_the_mouse_drags_the_divider_in_the_window(make_napari_viewer, qtbot):
         qtbot.wait(30)
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=middle + QPoint(80, 0))
     assert panel.native.minimumSizeHint().width() <= 320
-    assert panel.position.value == pytest.approx(50 + 80 / zoom, abs=2)
+    assert panel.form.position.value == pytest.approx(50 + 80 / zoom, abs=2)
     assert viewer.scene.camera.center == centre
     viewer.window.remove_dock_widget(panel.native)
     assert [x.visible for x in viewer.layers] == was
