@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication
 
-from napari_dred import Parameters
+from napari_dred import Parameters, metrics
 from napari_dred.viewer.compare.form import NO_VIEW
 from napari_dred.viewer.compare.views import BLINK, SIDE_BY_SIDE, SWIPE
 from napari_dred.viewer.compare.widget import CompareWidget
@@ -144,6 +145,183 @@ def test_difference_residual_and_figures(qtbot, tmp_path, heard):
     text = (tmp_path / "figures.csv").read_text("utf-8-sig")
     assert text.startswith("Figure,Before,After\nFRC resolution (px),")
     assert heard == []
+
+
+def test_with_a_reference_psnr_and_ssim_and_the_table_is_copied(qtbot, heard):
+    viewer, rng = ViewerModel(), np.random.default_rng(0)
+    truth = rng.integers(50, 200, (40, 48), dtype=np.uint8)
+    near, far = (np.clip(truth + rng.normal(0, s, truth.shape), 0, 255) for s in (2, 20))
+    for name, image in (("truth", truth), ("far", far), ("near", near)):
+        viewer.add_image(image.astype(np.uint8), name=name)
+    panel = docked(viewer, qtbot)
+    panel.form.reference.value = viewer.layers["truth"]
+    assert not panel.form.copy_button.enabled
+    panel.form.measure_button.native.click()
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 3, timeout=8000)
+    images = [viewer.layers[name].data for name in ("far", "near")]
+    assert panel.table.figures == [
+        ("PSNR (dB)", *(f"{metrics.psnr(x, truth):.2f}" for x in images)),
+        ("PSNR-Y (dB)", *(f"{metrics.psnr_y(x, truth):.2f}" for x in images)),
+        ("SSIM", *(f"{metrics.ssim(x, truth):.4f}" for x in images)),
+    ]
+    assert panel.form.status.value.startswith("No residual: nothing is known of how the image")
+    panel.form.copy_button.native.click()
+    text = QGuiApplication.clipboard().text()
+    rows = [tuple(line.split("\t")) for line in text.splitlines()]
+    assert rows == [("Figure", "Before", "After"), *panel.table.figures]
+    panel.form.after.value = viewer.layers["truth"]  # the figures were those of another pair
+    assert panel.table.rowCount() == 0
+    assert not panel.form.copy_button.enabled
+    assert heard == []
+
+
+def test_whole_numbers_of_16_bits(qtbot):
+    viewer = ViewerModel()
+    high = np.full((32, 32), 60000, np.uint16)
+    low = np.full((32, 32), 10, np.uint16)
+    for image in (high, high, low):
+        viewer.add_image(image)
+    panel = docked(viewer, qtbot)
+    panel.form.reference.value = viewer.layers[0]
+    panel.form.measure_button.native.click()
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=8000)
+    name, before, after = panel.table.figures[0]
+    assert (name, before) == ("PSNR (dB)", "equal")
+    assert float(after) == pytest.approx(20 * np.log10(65535 / 59990), abs=0.01)
+    panel.form.difference_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4)
+    np.testing.assert_array_equal(viewer.layers[-1].data, np.full((32, 32), -59990))
+
+
+def test_a_difference_of_colours_does_not_cancel(qtbot):
+    viewer = ViewerModel()
+    image = np.full((8, 9, 3), 100, np.uint8)
+    other = image.copy()
+    other[0, 0] = 105, 95, 100
+    other[0, 1] = 90, 90, 90
+    viewer.add_image(image, rgb=True)
+    viewer.add_image(other, rgb=True)
+    panel = docked(viewer, qtbot)
+    panel.form.difference_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    found = viewer.layers[-1].data
+    np.testing.assert_allclose(found[0, :3], [np.sqrt(50 / 3), -10, 0], rtol=1e-6)
+    assert "three channels" in panel.form.difference_button.tooltip
+
+
+def test_the_residual_of_a_region_lies_on_it(qtbot):
+    viewer, rng = ViewerModel(), np.random.default_rng(0)
+    photo = rng.normal(100, 5, (40, 50)).astype(np.float32)
+    restored = photo.copy()
+    restored[10:30, 20:45] = 100
+    region = {"top": 10, "bottom": 30, "left": 20, "right": 45}
+    made = {"parameters": Parameters().to_dict(), "task": "denoise", "source": {"region": region}}
+    place = {"scale": (0.5, 0.5), "translate": (3, 4)}
+    viewer.add_image(photo, **place)
+    viewer.add_image(restored, metadata={"napari-dred": made}, **place)
+    panel = docked(viewer, qtbot)
+    panel.form.residual_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=8000)
+    layer = viewer.layers[-1]
+    np.testing.assert_allclose(layer.data, photo[10:30, 20:45] - 100, atol=1e-4)
+    np.testing.assert_allclose(
+        layer.data_to_world((0, 0)), viewer.layers[0].data_to_world((10, 20))
+    )
+
+
+def test_pixels_that_were_filled_in_are_told_until_their_mask_is_chosen(qtbot):
+    viewer, rng = ViewerModel(), np.random.default_rng(0)
+    photo = rng.normal(100, 5, (40, 50)).astype(np.float32)
+    photo[0, :3] = np.nan  # known without a mask
+    mask = np.zeros((40, 50), np.uint8)
+    mask[20:22, 20:30] = 1
+    made = {"parameters": Parameters().to_dict(), "task": "inpaint", "missing_pixels": 23}
+    viewer.add_image(photo)
+    viewer.add_image(np.full_like(photo, 100), metadata={"napari-dred": made})
+    labels = viewer.add_labels(mask)
+    panel = docked(viewer, qtbot)
+    panel.form.residual_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 4, timeout=8000)
+    assert "filled in 20 pixels" in panel.form.status.value
+    panel.form.measure_button.native.click()
+    qtbot.waitUntil(lambda: panel.table.rowCount() > 0, timeout=8000)
+    assert "filled in 20 pixels" in panel.form.status.value
+    panel.form.mask.value = labels
+    panel.form.residual_button.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 5, timeout=8000)
+    assert "filled in" not in panel.form.status.value
+    np.testing.assert_array_equal(np.isnan(viewer.layers[-1].data), mask + np.isnan(photo) > 0)
+
+
+def test_the_same_contrast_for_both_lasts_as_long_as_it_is_checked(qtbot, heard):
+    viewer = ViewerModel()
+    before = viewer.add_image(np.zeros((8, 8)), contrast_limits=(0, 10))
+    after = viewer.add_image(np.zeros((8, 8)), contrast_limits=(5, 50))
+    panel = docked(viewer, qtbot)
+    panel.form.same_contrast.value = True
+    assert after.contrast_limits == [0, 10]
+    after.contrast_limits = (2, 8)
+    assert before.contrast_limits == [2, 8]
+    panel.form.same_contrast.value = False
+    assert (before.contrast_limits, after.contrast_limits) == ([0, 10], [5, 50])
+    panel.form.after.value = before
+    panel.form.same_contrast.value = True
+    assert not panel.form.same_contrast.value
+    assert len(heard) == 1
+
+
+def test_stepping_through_a_stack_during_a_swipe(qtbot):
+    viewer, rng = ViewerModel(), np.random.default_rng(0)
+    stack = rng.integers(0, 256, (3, 40, 48), dtype=np.uint8)
+    viewer.add_image(stack)
+    after = viewer.add_image(255 - stack)
+    viewer.dims.set_current_step(0, 0)
+    panel = docked(viewer, qtbot)
+    panel.form.view.value = SWIPE
+    for z in (0, 2, 1):
+        viewer.dims.set_current_step(0, z)
+        right = panel._comparison.view.right
+        np.testing.assert_array_equal(right.data[0], after.data[z, :, 24:])
+        np.testing.assert_allclose(right.data_to_world((0, 0, 0)), (z, 0, 24))
+    panel.form.view.value = NO_VIEW
+    assert list(viewer.layers) == [viewer.layers[0], after]
+
+
+@pytest.mark.parametrize("kind", [SIDE_BY_SIDE, SWIPE, BLINK])
+def test_going_to_3d_during_a_view(qtbot, heard, kind):
+    viewer = ViewerModel()
+    for _ in range(2):
+        viewer.add_image(np.zeros((3, 40, 48), np.uint8))
+    panel = docked(viewer, qtbot)
+    panel.form.view.value = kind
+    viewer.dims.ndisplay = 3
+    if kind == SWIPE:  # which shows planes
+        assert panel.form.view.value == NO_VIEW
+        assert "3-D display" in panel.form.status.value
+        assert len(heard) == 1
+    else:
+        assert panel.form.view.value == kind
+        assert heard == []
+        panel.form.view.value = NO_VIEW
+    assert [x.visible for x in viewer.layers] == [True, True]
+    assert not viewer.canvas.grid.enabled
+
+
+@pytest.mark.parametrize("kind", [SIDE_BY_SIDE, SWIPE, BLINK])
+def test_another_layer_is_chosen_during_a_view(qtbot, pair, kind):
+    panel = docked(pair, qtbot)
+    before, after, other = pair.layers
+    panel.form.before.value, panel.form.after.value = before, after
+    was = state(pair)
+    panel.form.view.value = kind
+    panel.form.after.value = other
+    assert panel.form.view.value == kind
+    assert panel._comparison.layers[:2] == [before, other]
+    if kind == SWIPE:
+        assert panel._comparison.view.right.name.startswith("other")
+    assert not after.visible
+    panel.form.view.value = NO_VIEW
+    assert state(pair) == was
 
 
 def test_what_cannot_be_compared_is_said(qtbot, heard):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -20,7 +21,7 @@ from napari_dred.viewer.compare.figures import Row, as_text
 
 
 class FiguresTable(QTableWidget):
-    """The figures of both planes, a row each.
+    """The figures of both planes, a row each; hidden while there are none.
 
     Attributes
     ----------
@@ -40,9 +41,12 @@ class FiguresTable(QTableWidget):
         side.hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
-        self.setMinimumHeight(170)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        # As high as its rows.
+        self.setSizeAdjustPolicy(QAbstractItemView.SizeAdjustPolicy.AdjustToContents)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setWordWrap(True)
+        self.hide()
 
     def show_figures(self, rows: list[Row]) -> None:
         """Show these and no others."""
@@ -51,7 +55,9 @@ class FiguresTable(QTableWidget):
         for i, row in enumerate(rows):
             for j, text in enumerate(row):
                 self.setItem(i, j, QTableWidgetItem(text))
+        self.setVisible(bool(rows))
         self.resizeRowsToContents()
+        self.updateGeometry()
 
     def copy(self) -> None:
         """Put the table on the clipboard, as a spreadsheet takes it."""

@@ -27,6 +27,11 @@ class Form(Container[Any]):
     ----------
     layers : callable
         Gives those layers of a type that may be chosen.
+
+    Attributes
+    ----------
+    status : Label
+        What was done or could not be; left to the panel to place.
     """
 
     def __init__(self, layers: Callable[[type[Layer]], Sequence[Layer]]) -> None:
@@ -104,7 +109,6 @@ class Form(Container[Any]):
                 _side_by_side(self.difference_button, self.residual_button),
                 _side_by_side(self.profile_button, self.measure_button),
                 _side_by_side(self.copy_button, self.save_button),
-                self.status,
             ]
         )
 

@@ -85,17 +85,19 @@ def values_along(
     from skimage.color import rgb2gray
     from skimage.measure import profile_line
 
-    # Rounding errors of the transform must not put an end beside the image.
-    ends = np.round(_in_pixels(line, layer, plane, viewer), 6)
+    ends = _in_pixels(line, layer, plane, viewer)
     size = np.array(plane.shape)
     low = np.clip(np.floor(ends.min(axis=0)) - 1, 0, size).astype(int)
     high = np.clip(np.ceil(ends.max(axis=0)) + 2, 0, size).astype(int)
     # scikit-image samples in the image's dtype: only what is needed is converted.
     part = plane.image[low[0] : high[0], low[1] : high[1]].astype(np.float64)
     if part.size:
-        sample: Any = profile_line  # its types know no NaN
-        values = sample(part, *(ends - low), order=1, mode="constant", cval=np.nan)
+        start, end = ends - low
+        values: Any = profile_line(part, start, end, order=1, mode="nearest")
         gray: NDArray[np.float64] = rgb2gray(values) if values.ndim == 2 else values
+        places = np.linspace(ends[0], ends[1], len(gray))
+        # Pixels reach half of their size beyond their centres.
+        gray[((places < -0.5) | (places > size - 0.5)).any(axis=1)] = np.nan
         if np.isfinite(gray).any():
             return gray
     raise InputError(f"the line lies beside the layer {plane.name!r}; draw it across the image")

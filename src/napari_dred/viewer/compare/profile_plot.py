@@ -169,7 +169,8 @@ class LineProfile(QWidget):
         except InputError:
             images = ()  # drawing says why
         # napari refreshes the shapes while one is drawn or dragged; `data` comes at the end only.
-        self._watch(self.shapes, ("set_data", *_MOVED), self._draw_later)
+        # `highlight`: another line is selected.
+        self._watch(self.shapes, ("set_data", "highlight", *_MOVED), self._draw_later)
         for image in images:
             self._watch(image, ("data",), self._on_data)
             self._watch(image, (*_MOVED, "name"), self._draw_later)

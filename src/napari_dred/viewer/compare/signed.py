@@ -16,6 +16,9 @@ from napari_dred.text import plural
 from napari_dred.viewer.layers import Plane, result_layer
 from napari_dred.volumes import Region
 
+# The share of the values that the colours tell apart.
+_SHOWN = 0.998
+
 
 @dataclass(frozen=True)
 class Signed:
@@ -111,7 +114,9 @@ def add_signed(viewer: ViewerModel, signed: Signed) -> None:
     if values.ndim == 3:
         size = np.sqrt(np.square(values).mean(axis=-1))
         values = np.where(values.sum(axis=-1) < 0, -size, size)
-    limit = float(np.nanmax(np.abs(values), initial=0)) or 1.0
+    sizes = np.abs(values[np.isfinite(values)])
+    # A few outliers must not make all the rest pale.
+    limit = float(np.quantile(sizes, _SHOWN) or sizes.max()) if sizes.any() else 1.0
     plane = signed.plane
     _, state, _ = result_layer(plane, plane.image, name=signed.name, region=signed.region)
     axes = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)

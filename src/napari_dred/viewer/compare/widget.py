@@ -58,8 +58,10 @@ class CompareWidget(Container[Any]):
         self.form = Form(self._layers)
         self.table = FiguresTable()
         self.profile = LineProfile(napari_viewer, self._pair)
-        for widget in (self.table, self.profile):
-            self.form.native.layout().addWidget(widget)
+        layout = self.form.native.layout()
+        for widget in (self.table, self.form.status.native, self.profile):
+            layout.addWidget(widget)
+        layout.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
