@@ -59,8 +59,11 @@ def make_graph(tooltip: str) -> Any:
     graph.setMouseEnabled(x=False, y=False)
     graph.setToolTip(tooltip)
     graph.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    item = graph.getPlotItem()
+    # pyqtgraph lets the label at the bottom reach five pixels below the axis.
+    item.layout.setContentsMargins(1, 2, 4, 6)
     for side in _SIDES:
-        graph.getPlotItem().getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=True)
+        item.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=True)
     return graph
 
 

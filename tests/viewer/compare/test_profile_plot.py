@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import QPoint, Qt
 
 from napari_dred.viewer.compare.form import NO_VIEW
 from napari_dred.viewer.compare.views import SIDE_BY_SIDE
@@ -30,6 +31,11 @@ def panel(qtbot):
 def drawn(panel):
     """The curves, once what was to be drawn has been."""
     return panel.profile.plot.points(0)[1], panel.profile.plot.points(1)[1]
+
+
+def length(panel):
+    distance = panel.profile.plot.points(0)[0]
+    return distance[-1] if len(distance) else 0
 
 
 def begin(panel, qtbot):
@@ -122,3 +128,31 @@ def test_it_takes_the_colours_of_the_theme(qtbot, panel):
     dark = panel.profile.plot.legend.text()
     panel.viewer.theme = "light"
     assert panel.profile.plot.legend.text() != dark
+
+
+def test_the_mouse_draws_the_line_in_the_window(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    image = np.tile(np.arange(100.0), (100, 1))
+    viewer.add_image(image, name="before")
+    viewer.add_image(-image, name="after", opacity=0.5)
+    panel = CompareWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Compare images")
+    panel.form.profile_button.native.click()
+    qtbot.wait(100)
+    canvas = viewer.window._qt_viewer.canvas.native
+    start = QPoint(canvas.width() // 2, canvas.height() // 2)
+    left = Qt.MouseButton.LeftButton
+    qtbot.mousePress(canvas, left, pos=start)
+    for pixels in (20, 60):
+        qtbot.mouseMove(canvas, start + QPoint(pixels, 0))
+        qtbot.wait(20)
+    # Already while the mouse is held.
+    span = 60 / viewer.scene.camera.zoom
+    qtbot.waitUntil(lambda: length(panel) == pytest.approx(span, abs=1))
+    qtbot.mouseRelease(canvas, left, pos=start + QPoint(60, 0))
+    before, after = drawn(panel)
+    np.testing.assert_allclose(after, -before)
+    assert panel.native.minimumSizeHint().width() <= 320
+    viewer.window.remove_dock_widget(panel.native)
+    assert panel.profile.isHidden()
+    assert panel.profile.shapes is None
