@@ -324,6 +324,16 @@ def test_another_layer_is_chosen_during_a_view(qtbot, pair, kind):
     assert state(pair) == was
 
 
+def test_layers_that_come_after_the_panel_are_proposed(qtbot):
+    viewer = ViewerModel()
+    panel = docked(viewer, qtbot)
+    before = viewer.add_image(np.zeros((8, 8)))
+    after = viewer.add_image(np.zeros((8, 8)))
+    assert (panel.form.before.value, panel.form.after.value) == (before, after)
+    viewer.add_image(np.zeros((8, 8)))  # two that were chosen stay
+    assert (panel.form.before.value, panel.form.after.value) == (before, after)
+
+
 def test_what_cannot_be_compared_is_said(qtbot, heard):
     viewer = ViewerModel()
     panel = docked(viewer, qtbot)

@@ -88,6 +88,8 @@ class CompareWidget(Container[Any]):
     def reset_choices(self, *_: Any) -> None:
         """Take the layers that there are now."""
         self.form.reset_choices()
+        if self.form.before.value is self.form.after.value:
+            self._propose()
 
     # What the user does.
 
