@@ -140,7 +140,7 @@ def test_difference_residual_and_figures(qtbot, tmp_path, heard):
     np.testing.assert_allclose(viewer.layers[-1].data, y - x, atol=1e-4)
     panel.form.measure_button.native.click()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 5)
-    assert panel.table.figures[1][0] == "FRC resolution (micrometer)"
+    assert panel.table.figures[1][0] == "FRC resolution (µm)"
     panel.save(tmp_path / "figures.csv")
     text = (tmp_path / "figures.csv").read_text("utf-8-sig")
     assert text.startswith("Figure,Before,After\nFRC resolution (px),")

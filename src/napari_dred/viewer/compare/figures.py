@@ -85,9 +85,9 @@ def figures(
 
 
 def pixel_of(plane: Plane) -> tuple[float, str] | None:
-    """Size and unit of a square pixel; None if it is not square."""
+    """Size of a square pixel and its unit, as 'µm'; None if it is not square."""
     (a, b), (u, v) = ([plane.state[key][axis] for axis in plane.axes] for key in ("scale", "units"))
-    return (float(a), str(u)) if np.isclose(a, b) and u == v else None
+    return (float(a), f"{u:~P}") if np.isclose(a, b) and u == v else None
 
 
 def as_text(rows: Sequence[Row], separator: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtGui import QGuiApplication, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -48,6 +48,11 @@ class FiguresTable(QTableWidget):
         self.setWordWrap(True)
         self.hide()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Wrap the text anew."""
+        super().resizeEvent(event)
+        self._fit()
+
     def show_figures(self, rows: list[Row]) -> None:
         """Show these and no others."""
         self.figures = rows
@@ -56,8 +61,7 @@ class FiguresTable(QTableWidget):
             for j, text in enumerate(row):
                 self.setItem(i, j, QTableWidgetItem(text))
         self.setVisible(bool(rows))
-        self.resizeRowsToContents()
-        self.updateGeometry()
+        self._fit()
 
     def copy(self) -> None:
         """Put the table on the clipboard, as a spreadsheet takes it."""
@@ -77,3 +81,8 @@ class FiguresTable(QTableWidget):
             replace_file(path, as_text(self.figures, ",").encode("utf-8-sig"))
         except OSError as e:
             raise InputError(f"{path}: {e.strerror or e}") from None
+
+    def _fit(self) -> None:
+        """Make the rows as high as their text, and the table as its rows."""
+        self.resizeRowsToContents()
+        self.updateGeometry()
