@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_dred import Parameters
@@ -30,6 +31,21 @@ def test_enlarged() -> None:
     np.testing.assert_allclose(found, 3, atol=1e-4)
     with pytest.raises(InputError, match=r"\(16, 18\)"):
         residual(np.zeros((8, 9)), np.zeros((8, 9)), Parameters(scale=2))
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 3)])
+def test_enlarged_and_blurred(shape) -> None:
+    """The blur acts on the grid of the result, before it is reduced."""
+    x = np.random.default_rng(0).uniform(0, 255, shape)
+    blurred = gaussian_filter(x, (4.0, 4.0, 0.0)[: len(shape)], mode="reflect")
+    planes = np.atleast_3d(blurred.astype(np.float32)).transpose(2, 0, 1)
+    small = [Image.fromarray(plane).resize((32, 24), Image.Resampling.LANCZOS) for plane in planes]
+    y = np.stack(small, axis=-1).reshape(24, 32, *shape[2:]) + 5
+    found = residual(y, x, Parameters(scale=2, blur_sigma=4))
+    assert found.shape == y.shape
+    np.testing.assert_allclose(found, 5, atol=0.05)
+    swapped = residual(y, x, Parameters(scale=2, blur_sigma=2))
+    assert np.abs(swapped - 5).max() > 2
 
 
 def test_what_is_not_known() -> None:

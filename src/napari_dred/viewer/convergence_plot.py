@@ -10,26 +10,29 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QFontMetrics
-from qtpy.QtWidgets import QApplication, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_dred.core.records import Step
+from napari_dred.viewer.plots import (
+    BLUE,
+    GREEN,
+    HEIGHT,
+    ORANGE,
+    PURPLE,
+    Look,
+    legend_entry,
+    make_graph,
+    make_legend,
+    paint,
+)
 from napari_dred.viewer.psnr import decibels
 
-HEIGHT = 150
 #: Seconds between two drawings.
 INTERVAL = 0.1
 
-# Four hues that people with any colour vision tell apart (Okabe and Ito), as bright or as dark
-# as the background needs.
-_COLOURS = {
-    "loss": {"dark": "#56b4e9", "light": "#0072b2"},
-    "residual": {"dark": "#e69f00", "light": "#b45309"},
-    "held_out": {"dark": "#cc79a7", "light": "#a3487f"},
-    "psnr": {"dark": "#3fc79a", "light": "#007a5a"},
-}
+_COLOURS = {"loss": BLUE, "residual": ORANGE, "held_out": PURPLE, "psnr": GREEN}
 _NAMES = {"loss": "Loss", "residual": "Residual", "held_out": "Held-out", "psnr": "PSNR"}
 _TOOLTIP = (
     "Loss: what the run makes small. Residual: how far the image still is from what the network "
@@ -96,21 +99,9 @@ class ConvergencePlot(QWidget):
         self._colours = {name: by_theme["dark"] for name, by_theme in _COLOURS.items()}
         self._drawn = -float("inf")
 
-        self.legend = QLabel()
-        self.legend.setWordWrap(True)
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        policy = self.legend.sizePolicy()
-        policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
-        self.legend.setSizePolicy(policy)
+        self.legend = make_legend()
         left = _LogAxis("left")
-        self._graph = pg.PlotWidget(axisItems={"left": left})
-        self._graph.setFixedHeight(HEIGHT)
-        self._graph.setMenuEnabled(False)
-        self._graph.hideButtons()
-        self._graph.setMouseEnabled(x=False, y=False)
-        self._graph.setToolTip(_TOOLTIP)
-        # With the mouse it does nothing: the wheel goes to the panel, which scrolls.
-        self._graph.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._graph = make_graph(_TOOLTIP, left=left)
         self.setToolTip(_TOOLTIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -121,8 +112,6 @@ class ConvergencePlot(QWidget):
         item = self._graph.getPlotItem()
         item.setLogMode(y=True)
         item.setLabel("bottom", "Iteration")
-        for side in ("left", "bottom", "right"):
-            item.getAxis(side).setStyle(tickLength=-4)
         # Always as wide as it may need to be, so that the plot does not jump.
         left.setWidth(left.fontMetrics.horizontalAdvance("0.0005") + 8)
         item.getAxis("right").setWidth(left.fontMetrics.horizontalAdvance("100") + 12)
@@ -224,21 +213,13 @@ class ConvergencePlot(QWidget):
 
     def set_theme(self, theme: str) -> None:
         """Take the colours of one of napari's themes."""
-        colours = get_theme(theme)
-        kind = "light" if colours.type == "light" else "dark"
-        self._colours = {name: by_theme[kind] for name, by_theme in _COLOURS.items()}
-        text = colours.text.as_hex()
-        self._graph.setBackground(colours.background.as_hex())
-        for side in ("left", "bottom", "right"):
-            axis = self._graph.getPlotItem().getAxis(side)
-            axis.setPen(colours.secondary.as_hex())
-            axis.setTextPen(text)
-        for name, line in self._lines.items():
-            line.setPen(pg.mkPen(self._colours[name], width=1.5))
+        look = Look.of(theme)
+        self._colours = {name: by_theme[look.kind] for name, by_theme in _COLOURS.items()}
+        paint(self._graph, look, {self._lines[name]: x for name, x in self._colours.items()})
         for marker, style in ((self._kept, "SolidLine"), (self._shown, "DashLine")):
-            marker.setPen(pg.mkPen(text, width=1, style=getattr(Qt.PenStyle, style)))
-        self._kept.label.setColor(text)
-        self._kept.label.fill = pg.mkBrush(colours.background.as_hex())  # over the curves
+            marker.setPen(pg.mkPen(look.text, width=1, style=getattr(Qt.PenStyle, style)))
+        self._kept.label.setColor(look.text)
+        self._kept.label.fill = pg.mkBrush(look.background)  # over the curves
         self.draw()
 
     def _draw_later(self) -> None:
@@ -254,7 +235,7 @@ class ConvergencePlot(QWidget):
                 value = curve.values[-1]
                 told = {"held_out": f"{value:.2f} σ", "psnr": decibels(value)}
                 parts.append(
-                    f'<span style="color:{self._colours[name]}"><b>━</b>&nbsp;{_NAMES[name]}</span>'
+                    f"{legend_entry(_NAMES[name], self._colours[name])}"
                     f"&nbsp;{told.get(name, f'{value:.3g}')}"
                 )
         return " &nbsp; ".join(parts)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_dred import metrics
 from napari_dred.core.errors import InputError
+from napari_dred.viewer.layers import Plane
 
 #: What stands where there is no figure.
 NONE = "–"
@@ -81,6 +82,12 @@ def figures(
                 ("White noise: within ±", NONE, f"{w.bound:.4f}"),
             ]
     return rows, list(dict.fromkeys(notes))
+
+
+def pixel_of(plane: Plane) -> tuple[float, str] | None:
+    """Size of a square pixel and its unit, as 'µm'; None if it is not square."""
+    (a, b), (u, v) = ([plane.state[key][axis] for axis in plane.axes] for key in ("scale", "units"))
+    return (float(a), f"{u:~P}") if np.isclose(a, b) and u == v else None
 
 
 def as_text(rows: Sequence[Row], separator: str) -> str:

@@ -73,7 +73,8 @@ class Swipe:
         viewer.layers.selection.update(chosen)
         after.visible = False
         link_layers([after, self.right], _FOLLOWED)
-        for layer, corner in ((before, "top_left"), (self.right, "top_right")):
+        # Not side by side: long names would lie on each other.
+        for layer, corner in ((before, "top_left"), (self.right, "bottom_right")):
             layer.name_overlay.visible, layer.name_overlay.position = True, corner
         self._draw_divider()
         self.move(self.position)
