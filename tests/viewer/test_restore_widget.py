@@ -15,7 +15,7 @@ from napari.utils import progress
 from napari_dred import InputError, Parameters, RestorationError
 from napari_dred.viewer import form, run, samples
 from napari_dred.viewer.form import RECTANGLE, VISIBLE
-from napari_dred.viewer.layers import read_mask
+from napari_dred.viewer.masks import read_mask
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.restore_widget import RestoreWidget
 

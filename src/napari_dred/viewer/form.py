@@ -22,13 +22,11 @@ from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, alive, choice, help_of, line, number, value_of
 from napari_dred.viewer.layers import (
     Plane,
-    check_mask,
-    mask_statement,
-    read_mask,
     read_plane,
     shapes_region,
     visible_region,
 )
+from napari_dred.viewer.masks import check_mask, mask_statement, read_mask
 from napari_dred.viewer.samples import SAMPLE_KEY
 from napari_dred.volumes import Region
 

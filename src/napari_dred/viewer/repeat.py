@@ -30,7 +30,8 @@ from napari_dred.recipe import (
 )
 from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, check_mask, marks_any
+from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any
+from napari_dred.viewer.masks import place_of_mask
 from napari_dred.volumes import Region
 
 #: What the files are called that are still to be saved.
@@ -157,7 +158,7 @@ class SettingsMenu(PushButton):
         image_source = _image_source(image, plane)
         mask_source = None
         if labels is not None and mask is not None:
-            mask_source = _mask_source(labels, check_mask(labels, image, self._viewer), mask)
+            mask_source = _mask_source(labels, place_of_mask(labels, image, self._viewer), mask)
         text = write(parameters, image_source, mask_source, region=region)
         clipboard = QGuiApplication.clipboard()
         assert clipboard is not None  # there is one as long as there is a window

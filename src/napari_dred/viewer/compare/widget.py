@@ -41,7 +41,8 @@ from napari_dred.viewer.compare.views import (
     SameContrast,
 )
 from napari_dred.viewer.fields import LayerChoice, alive, line
-from napari_dred.viewer.layers import Plane, read_mask, read_plane, result_layer
+from napari_dred.viewer.layers import Plane, read_plane, result_layer
+from napari_dred.viewer.masks import read_mask
 from napari_dred.volumes import Region
 
 NO_VIEW = "as it is"
