@@ -30,7 +30,7 @@ def test_zeros(dtype):
     assert not mask.any()
     assert said == "No pixel is zero."
     image[3, 4] = 0
-    assert find_missing(image, ZERO)[1] == "1 pixel (less than 0.1 %) is zero."
+    assert find_missing(image, ZERO)[1] == "1 pixel (0.1 %) is zero."
     image[10:12] = 0
     mask, said = find_missing(image, ZERO)
     assert said == "101 pixels (5.0 %) are zero."
