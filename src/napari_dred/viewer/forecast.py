@@ -25,7 +25,8 @@ from napari_dred.viewer.layers import plane_reader
 from napari_dred.viewer.masks import mask_reader, mask_statement
 from napari_dred.volumes import Region, solve_region
 
-DELAY = 0.5  # seconds without a change before it is worked out
+# Seconds without a change before it is worked out: as many as the last one took, within these.
+DELAY, LONGEST_DELAY = 0.5, 2.0
 
 #: Takes image, mask, region and parameters; gives the plan, or raises what `solve_region` does.
 Planner = Callable[[NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters], Plan]
@@ -132,7 +133,7 @@ class Forecast:
     planner : callable, optional
         Makes the plan, in a thread.
     delay : float, optional
-        Seconds without a change before it starts; after slow forecasts as long as the last took.
+        Seconds without a change before it starts; more after one that took long.
     """
 
     def __init__(
@@ -162,8 +163,8 @@ class Forecast:
         """Work it out anew in a moment, once for many calls."""
         if self._paused or not alive(self._timer):
             return
-        seconds = 0.0 if self._last is None else self._last.seconds
-        self._timer.start(round(1000 * max(self._delay, seconds)))
+        took = 0.0 if self._last is None else min(self._last.seconds, LONGEST_DELAY)
+        self._timer.start(round(1000 * max(self._delay, took)))
 
     def pause(self) -> None:
         """Start nothing and show nothing more; what is being worked out is thrown away."""
