@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dred.text import duration, memory, plural, sentence
+from napari_dred.text import duration, memory, part, plural, sentence
 
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
@@ -59,3 +59,16 @@ def test_plurals() -> None:
 
 def test_sentences() -> None:
     assert sentence("it broke") == sentence("It broke.") == "It broke."
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "said"),
+    [
+        (1200, 10_000, "1,200 pixels (12.0 %)"),
+        (1, 10_000, "1 pixel (less than 0.1 %)"),
+        (0, 10_000, "0 pixels (0.0 %)"),
+        (0, 0, "0 pixels (0.0 %)"),
+    ],
+)
+def test_a_part_of_all(count: int, total: int, said: str) -> None:
+    assert part(count, total, "pixel") == said

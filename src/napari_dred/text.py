@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def duration(seconds: float) -> str:
     """Say a time: '2.4 s', '38 s', '1 min 05 s', '2 h 03 min'."""
@@ -27,6 +29,18 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def part(count: int, total: int, noun: str) -> str:
+    """Say how many of all: '1,200 pixels (12.0 %)'."""
+    share = 100 * count / total if total else 0.0
+    percent = "less than 0.1 %" if 0 < share < 0.05 else f"{share:.1f} %"
+    return f"{plural(count, noun)} ({percent})"
+
+
 def sentence(text: str) -> str:
     """Give a message its capital letter and its full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def times(size: Sequence[int]) -> str:
+    """Say a size: '512 x 640'."""
+    return " x ".join(map(str, size))

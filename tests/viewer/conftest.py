@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from napari_dred import Parameters, Plan, RestorationError, Result, Step
+from napari_dred import InputError, Parameters, Plan, RestorationError, Result, Step
 from napari_dred.core.control import Interrupted
 from napari_dred.volumes import solve_region
 
@@ -97,6 +97,11 @@ class FakeSolver:
             time.sleep(min(left, 0.02))
 
 
+def no_plan(*_):
+    """Stands for the planner where the forecast is not what is tested."""
+    raise InputError("no forecast in this test")
+
+
 @pytest.fixture
 def fake_solver():
     return FakeSolver
@@ -111,10 +116,10 @@ def make_panel(qtbot, fake_solver):
 
     panels = []
 
-    def make(viewer=None, solver=None, **options):
+    def make(viewer=None, solver=None, planner=no_plan, **options):
         viewer = ViewerModel() if viewer is None else viewer
         solver = solver or fake_solver(**options)
-        panel = RestoreWidget(viewer, solve=partial(solve_region, solve=solver))
+        panel = RestoreWidget(viewer, solve=partial(solve_region, solve=solver), planner=planner)
         qtbot.addWidget(panel.native)
         # What a viewer's window does for a docked panel.
         for name in ("inserted", "removed", "reordered", "renamed"):

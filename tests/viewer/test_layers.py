@@ -10,20 +10,18 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Layer, Shapes
 
 from napari_dred import InputError
 from napari_dred.io import enlarged
 from napari_dred.viewer.layers import (
-    check_mask,
-    mask_statement,
     provenance,
-    read_mask,
     read_plane,
     result_layer,
     shapes_region,
     visible_region,
 )
+from napari_dred.viewer.masks import read_mask
 from napari_dred.volumes import Region
 
 numbers = st.floats(-3, 3, allow_nan=False)
@@ -289,81 +287,6 @@ def test_the_metadata_say_of_what_and_how():
             "made_by": {"task": "denoise"},
         },
     }
-
-
-# Masks.
-
-
-def test_a_mask_of_a_stack_is_that_of_the_plane_shown():
-    viewer = ViewerModel()
-    layer = viewer.add_image(np.zeros((3, 4, 5)))
-    painted = np.zeros((3, 4, 5), int)
-    painted[1, 2, 3] = 9
-    labels = viewer.add_labels(painted)
-    viewer.dims.set_current_step(0, 1)
-    assert read_mask(labels, layer, viewer).nonzero() == (2, 3)
-    viewer.dims.set_current_step(0, 2)
-    assert not read_mask(labels, layer, viewer).any()
-
-
-def test_whether_a_mask_fits_is_told_without_reading_it():
-    def block():
-        raise AssertionError("it was read")
-
-    viewer = ViewerModel()
-    image = viewer.add_image(np.zeros((3, 4, 5)))
-    labels = Labels(np.zeros((3, 4, 5), int))
-    labels._data = da.map_blocks(block, dtype=int, chunks=((3,), (4,), (5,)), meta=np.zeros(0, int))
-    assert check_mask(labels, image, viewer)[1:] == (slice(None), slice(None))
-    with pytest.raises(InputError, match="size"):
-        check_mask(labels, Image(np.zeros((9, 9))), viewer)
-
-
-def test_a_flat_mask_holds_for_all_planes_and_a_colour_image_has_a_flat_mask():
-    viewer = ViewerModel()
-    stack = viewer.add_image(np.zeros((3, 4, 5)))
-    photo = viewer.add_image(np.zeros((4, 5, 3), np.uint8), rgb=True)
-    labels = viewer.add_labels(np.eye(4, 5, dtype=int))
-    slab = viewer.add_labels(np.eye(4, 5, dtype=int)[None])
-    viewer.dims.set_current_step(0, 2)
-    for image in (stack, photo):
-        np.testing.assert_array_equal(read_mask(labels, image, viewer), np.eye(4, 5, dtype=bool))
-    np.testing.assert_array_equal(read_mask(slab, stack, viewer), np.eye(4, 5, dtype=bool))
-
-
-def test_a_flat_image_takes_the_plane_of_the_mask_that_is_shown():
-    viewer = ViewerModel()
-    image = viewer.add_image(np.zeros((4, 5)))
-    labels = viewer.add_labels(np.arange(3)[:, None, None] * np.ones((1, 4, 5), int))
-    viewer.dims.set_current_step(0, 0)
-    assert not read_mask(labels, image, viewer).any()
-    viewer.dims.set_current_step(0, 2)
-    assert read_mask(labels, image, viewer).all()
-
-
-def test_a_mask_of_another_size_is_refused_with_both_sizes():
-    viewer = ViewerModel()
-    image = viewer.add_image(np.zeros((3, 4, 5)))
-    viewer.dims.set_current_step(0, 2)
-    with pytest.raises(InputError, match=r"5 x 4 pixels.*4 x 5"):
-        read_mask(Labels(np.zeros((5, 4), int)), image, viewer)
-    with pytest.raises(InputError, match=r"2 planes on axis 0.*plane 2"):
-        read_mask(viewer.add_labels(np.zeros((2, 4, 5), int)), image, viewer)
-    viewer.dims.order = (2, 0, 1)
-    viewer.dims.set_current_step(2, 2)
-    with pytest.raises(InputError, match="size"):
-        read_mask(Labels(np.zeros((4, 5), int)), image, viewer)
-
-
-def test_what_the_mask_does_is_said():
-    mask = np.zeros((100, 100), bool)
-    assert "empty" in mask_statement(mask)
-    mask[0, 0] = True
-    assert mask_statement(mask) == "1 pixel (less than 0.1 %) will be replaced."
-    mask[:12, :100] = True
-    assert mask_statement(mask) == "1,200 pixels (12.0 %) will be replaced."
-    assert mask_statement(mask, Region(10, 20, 0, 100)).startswith("200 pixels (20.0 %)")
-    assert "empty in the region" in mask_statement(mask, Region(50, 60, 0, 100))
 
 
 # Regions.

@@ -19,7 +19,9 @@ from napari_dred import Parameters, cli
 from napari_dred.core.restore import solve
 from napari_dred.io import read_picture
 from napari_dred.recipe import read_settings
+from napari_dred.viewer import repeat
 from napari_dred.viewer.form import RECTANGLE
+from napari_dred.viewer.masks import read_mask
 
 pytestmark = pytest.mark.window
 
@@ -165,3 +167,18 @@ def test_another_preset_leaves_what_was_loaded(make_panel):
     panel.form.set_parameters(Parameters(lam=0.2))
     panel.form.preset.value = "preview"
     assert panel.form.parameters().lam is None
+
+
+def test_a_mask_that_no_file_can_hold_as_it_is_has_to_be_made_first():
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((40, 48)))
+    labels = viewer.add_labels(np.arange(40 * 48).reshape(40, 48) % 3, name="cells")
+    shapes = viewer.add_shapes([[[1, 2], [1, 4], [3, 4]]], shape_type="polygon", name="drawn")
+
+    def unsaved(layer, label=None):
+        mask = read_mask(layer, image, viewer, label)
+        return repeat._mask_source(layer, image, viewer, mask).unsaved
+
+    assert unsaved(labels) == "cells"
+    assert unsaved(labels, label=2) == "cells (the chosen label alone)"
+    assert unsaved(shapes) == "drawn (converted to labels)"

@@ -9,7 +9,8 @@ from napari.layers import Layer
 
 from napari_dred import Parameters
 from napari_dred.viewer import samples
-from napari_dred.viewer.layers import mask_statement, read_mask, read_plane
+from napari_dred.viewer.layers import read_plane
+from napari_dred.viewer.masks import mask_statement, read_mask
 
 NAMES = ("damaged_scan", "noisy_micrograph", "blurred", "low_resolution")
 

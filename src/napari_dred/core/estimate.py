@@ -16,6 +16,8 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast, use_bfloat16
 
 PROBE = 160  # side of the image that the speed is measured on
+# What it depends on: measured again only when one of these changes.
+PROBED = ("method", "width", "depth", "uniform_width", "weights", "precision")
 
 # Peak memory, fitted to measured runs (benchmarks/results/memory.csv): bytes for each feature and
 # pixel of the network at each of its levels, for each feature of the denoiser, for each channel of
@@ -54,7 +56,7 @@ def estimate_seconds(
     assert p.iterations is not None
     denoise, fit = _probe(
         3 if channels == 3 else 1,
-        p.replace(seed=0, sigma=None, device="auto"),
+        Parameters(**{name: getattr(p, name) for name in PROBED}),
         device,
         torch.get_num_threads(),
     )

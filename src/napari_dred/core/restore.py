@@ -329,14 +329,20 @@ def _finish(x: torch.Tensor, given: _Input) -> NDArray[Any]:
     return image
 
 
-def _refuse_if_too_large(given: _Input) -> None:
-    p = given.plan.parameters
-    free, needed = free_memory(choose_device(p.device)), given.plan.memory
-    if needed > free:
-        h, w = given.plan.shape[:2]
+def check_memory(plan: Plan) -> None:
+    """Refuse what needs more memory than is free.
+
+    Raises
+    ------
+    RestorationError
+    """
+    p = plan.parameters
+    free = free_memory(choose_device(p.device))
+    if plan.memory > free:
+        h, w = plan.shape[:2]
         raise RestorationError(
             f"restoring {h} x {w} pixels with preset {p.preset!r} takes about "
-            f"{needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {given.plan.device}; "
+            f"{plan.memory / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {plan.device}; "
             "use preset 'preview', a smaller network (width), or a crop"
         )
 
@@ -377,7 +383,7 @@ def solve(
     with _in_words():
         given = _check(image, mask, psf, p)
         yield given.plan
-        _refuse_if_too_large(given)
+        check_memory(given.plan)
         yield from _run(given, control, began)
 
 

@@ -20,15 +20,15 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, alive, choice, help_of, line, number, value_of
+from napari_dred.viewer.find_missing import FindMissing
+from napari_dred.viewer.forecast import Inputs, inputs_of
 from napari_dred.viewer.layers import (
     Plane,
-    check_mask,
-    mask_statement,
-    read_mask,
     read_plane,
     shapes_region,
     visible_region,
 )
+from napari_dred.viewer.masks import check_mask, mask_statement, read_mask
 from napari_dred.viewer.samples import SAMPLE_KEY
 from napari_dred.volumes import Region
 
@@ -52,7 +52,7 @@ class RestoreForm(Container[Any]):
     ) -> None:
         super().__init__(labels=True)
         self._viewer = viewer
-        self._watched: Labels | None = None
+        self._watched: Labels | Shapes | None = None
         self._mask_seen: NDArray[np.bool_] | None = None  # until something about it changes
         self._exact: dict[str, tuple[float, float]] = {}  # by field: as its box shows it, and exact
         self._given = Parameters()  # what no widget shows
@@ -65,14 +65,15 @@ class RestoreForm(Container[Any]):
             tooltip="The image to restore; of a stack, the plane that is shown.",
         )
         self.mask = LayerChoice(
-            partial(layers, Labels),
+            lambda: [*layers(Labels), *layers(Shapes)],
             none_text="none",
             name="mask",
             label="Mask",
-            tooltip="Labels layer of the image's size: "
-            "every pixel with a non-zero label is missing and will be replaced.",
+            tooltip="Labels layer of the image's size, whose pixels with a non-zero label are "
+            "missing and will be replaced; or a Shapes layer, whose shapes cover what is missing.",
         )
         self.mask_line = line()
+        self.find = FindMissing(viewer, lambda: self.image.value, self._on_found)
         self.keep_observed = CheckBox(
             name="keep_observed",
             text="Keep pixels outside the mask exactly",
@@ -110,7 +111,7 @@ class RestoreForm(Container[Any]):
             label="Rectangle",
             tooltip="Shapes layer: the box around its selected shapes, or around all of them.",
         )
-        what: list[Any] = [self.image, self.mask, self.mask_line, self.keep_observed]
+        what: list[Any] = [self.image, self.mask, self.mask_line, self.find, self.keep_observed]
         wrong: list[Any] = [self.scale, self.blur_sigma, self.noise, level]
         how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
         self.extend(what + wrong + how)
@@ -176,13 +177,25 @@ class RestoreForm(Container[Any]):
         if image is None:
             raise InputError("there is no image layer; open an image first")
         plane = read_plane(image, self._viewer)
-        labels: Labels | None = self.mask.value
+        labels: Labels | Shapes | None = self.mask.value
         # Afresh: who fills a layer's array by hand may have told nobody.
         mask = None if labels is None else read_mask(labels, image, self._viewer)
         self._mask_seen = mask
         region = self._region(image)
         self.refresh()
         return plane, mask, region
+
+    def inputs(self) -> Inputs:
+        """What `read` would give to a run, not yet read.
+
+        Raises
+        ------
+        InputError
+            As `read`.
+        """
+        image = self.image.value
+        region = None if image is None else self._region(image)
+        return inputs_of(image, self.mask.value, self._viewer, self.parameters(), region=region)
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Fill in all fields; what no widget shows is kept until another preset is chosen."""
@@ -238,11 +251,13 @@ class RestoreForm(Container[Any]):
     def refresh_later(self, event: Any = None) -> None:
         """Refresh in a moment, once for many calls."""
         if alive(self.native):
+            self.changed.emit(self)  # what no field shows: the mask's content, plane, view
             self._later.start()
 
     def close_down(self) -> None:
         """Follow the mask no longer."""
         self._watch(None)
+        self.find.close_down()
 
     def _region(self, image: Image) -> Region | None:
         if self.region.value == VISIBLE:
@@ -298,7 +313,11 @@ class RestoreForm(Container[Any]):
         self.mask.reset_choices()
         self.mask.value = layers[0]
 
-    def _watch(self, labels: Labels | None) -> None:
+    def _on_found(self, labels: Labels) -> None:
+        self.mask.reset_choices()
+        self.mask.value = labels
+
+    def _watch(self, labels: Labels | Shapes | None) -> None:
         """Follow the edits of one mask layer."""
         if labels is self._watched:
             return
@@ -328,9 +347,11 @@ class RestoreForm(Container[Any]):
             label.setMinimumWidth(width)
 
 
-def _edits(labels: Labels) -> list[Any]:
+def _edits(labels: Labels | Shapes) -> list[Any]:
     """The events that tell of another content."""
     events = labels.events
+    if isinstance(labels, Shapes):
+        return [events.data, events.set_data, events.edge_width]
     # A pyramid, which cannot be painted on, sends set_data whenever another part is shown.
     return [events.data] if labels.multiscale else [events.paint, events.set_data, events.data]
 

@@ -1,21 +1,20 @@
-"""Layers to arrays and back: planes, masks, regions, and where a result lies. No widget."""
+"""Layers to arrays and back: planes, regions, and where a result lies. No widget, no mask."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Shapes
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.values import ValueRange
 from napari_dred.io import enlarged
-from napari_dred.text import plural
 from napari_dred.volumes import Region
 
 #: The key of everything this plugin writes into a layer's metadata.
@@ -76,8 +75,19 @@ def read_plane(layer: Image, viewer: ViewerModel) -> Plane:
     InputError
         In 3-D display, where the layer shows no plane, and for complex or boolean samples.
     """
-    axes, index = _shown(layer, viewer)
-    data = _full_resolution(layer)
+    return plane_reader(layer, viewer)()
+
+
+def plane_reader(layer: Image, viewer: ViewerModel) -> Callable[[], Plane]:
+    """Give a function that does what is slow of `read_plane`, and may be called in a thread.
+
+    Raises
+    ------
+    InputError
+        As `read_plane`.
+    """
+    axes, index = shown_plane(layer, viewer)
+    data = full_resolution(layer)
     dtype = np.dtype(str(data.dtype)) if not isinstance(data.dtype, np.dtype) else data.dtype
     if dtype.kind not in "uif":
         kind = {"c": "complex", "b": "boolean"}.get(dtype.kind, str(dtype))
@@ -85,93 +95,26 @@ def read_plane(layer: Image, viewer: ViewerModel) -> Plane:
             f"the layer {layer.name!r} has {kind} samples; "
             "convert it to whole or floating-point numbers first"
         )
-    image = np.array(data[_at(layer.ndim, axes, index)])
-    alpha = None
-    if layer.rgb and image.shape[-1] == 4:
-        image, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3].copy()
+    place = index_of_plane(layer.ndim, axes, index)
     state = layer.as_layer_data_tuple()[1]
-    history = layer.metadata.get(METADATA_KEY)
-    return Plane(
-        image=image,
-        alpha=alpha,
-        axes=axes,
-        index=tuple(0 if i is None else i for i in index),
-        state={key: state[key] for key in _KEPT if key in state},
-        name=layer.name,
-        history=history if isinstance(history, dict) else None,
-    )
+    kept = {key: state[key] for key in _KEPT if key in state}
+    name, rgb, history = layer.name, layer.rgb, layer.metadata.get(METADATA_KEY)
 
-
-def read_mask(labels: Labels, image: Image, viewer: ViewerModel) -> NDArray[np.bool_]:
-    """Take the mask for the plane of the image that is shown: non-zero is missing.
-
-    The mask is matched pixel by pixel. One with fewer axes than the image holds for all of its
-    planes; on the axes that it shares with the image, the plane is the one of the image.
-
-    Returns
-    -------
-    (H, W) bool array
-
-    Raises
-    ------
-    InputError
-        If the mask has another size.
-    """
-    place = check_mask(labels, image, viewer)
-    return np.asarray(_full_resolution(labels)[place]).astype(bool)
-
-
-def check_mask(labels: Labels, image: Image, viewer: ViewerModel) -> tuple[Any, ...]:
-    """Find the plane that `read_mask` takes, without reading it.
-
-    Returns
-    -------
-    tuple
-        Its index in the mask's data.
-
-    Raises
-    ------
-    InputError
-        If the mask has another size.
-    """
-    axes, index = _shown(image, viewer)
-    size = tuple(_shape(image)[axis] for axis in axes)
-    extra = labels.ndim - image.ndim
-    if extra > 0:  # the image has fewer axes: the mask's plane is the one that is shown
-        mask_axes, mask_index = _shown(labels, viewer)
-    else:
-        mask_axes = (axes[0] + extra, axes[1] + extra)
-        mask_index = tuple(index[-extra:])
-    shape = _shape(labels)
-    mask_size = tuple(shape[axis] if axis >= 0 else 0 for axis in mask_axes)
-    if mask_size != size:
-        raise InputError(
-            f"the mask {labels.name!r} has {times(mask_size)} pixels and the image "
-            f"{image.name!r} {times(size)}; they must have the same size"
+    def read() -> Plane:
+        image, alpha = np.array(data[place]), None
+        if rgb and image.shape[-1] == 4:
+            image, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3].copy()
+        return Plane(
+            image=image,
+            alpha=alpha,
+            axes=axes,
+            index=tuple(0 if i is None else i for i in index),
+            state=kept,
+            name=name,
+            history=history if isinstance(history, dict) else None,
         )
-    mask_index = tuple(
-        0 if i is not None and length == 1 else i
-        for i, length in zip(mask_index, shape, strict=True)
-    )
-    for axis, (i, length) in enumerate(zip(mask_index, shape, strict=True)):
-        if i is not None and i >= length:
-            raise InputError(
-                f"the mask {labels.name!r} has {length} planes on axis {axis}, and the image "
-                f"{image.name!r} shows plane {i}; they must have the same number of planes"
-            )
-    return _at(labels.ndim, mask_axes, mask_index)
 
-
-def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str:
-    """What a run will do to the pixels under the mask, in words."""
-    part = mask if region is None else mask[region.clipped(*mask.shape).slices]
-    count = int(np.count_nonzero(part))
-    if count == 0:
-        where = "" if region is None else " in the region"
-        return f"The mask is empty{where}: paint over what is to be replaced, with any label."
-    share = 100 * count / part.size
-    percent = "less than 0.1 %" if share < 0.05 else f"{share:.1f} %"
-    return f"{plural(count, 'pixel')} ({percent}) will be replaced."
+    return read
 
 
 def marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
@@ -286,7 +229,7 @@ def provenance(plane: Plane, region: Region | None, made: Mapping[str, Any]) -> 
     return {**made, "source": source}
 
 
-def _shown(
+def shown_plane(
     layer: Image | Labels, viewer: ViewerModel
 ) -> tuple[tuple[int, int], tuple[int | None, ...]]:
     """The layer's two displayed axes in their own order, and the plane on each other axis."""
@@ -301,13 +244,8 @@ def _shown(
     others = [axis for axis in range(layer.ndim) if axis not in axes]
     index: list[int | None] = [None] * layer.ndim
     if others:
-        # As napari slices: what the displayed axes mix into the others is left out.
-        origin = layer.world_to_data(np.zeros(layer.ndim))
-        inverse = np.array([layer.world_to_data(e) - origin for e in np.eye(layer.ndim)]).T
-        point = np.array(viewer.dims.point, float)[offset:] * unit_ratios(layer, viewer)
-        place = inverse[np.ix_(others, others)] @ point[others] + origin[others]
-        for axis, at in zip(others, np.round(place).astype(int), strict=True):
-            if not 0 <= at < _shape(layer)[axis]:
+        for axis, at in zip(others, position(layer, viewer, others), strict=True):
+            if not 0 <= at < size_of(layer)[axis]:
                 raise InputError(
                     f"the layer {layer.name!r} shows nothing at this position of the sliders; "
                     "move them to one of its planes"
@@ -316,13 +254,25 @@ def _shown(
     return (axes[0], axes[1]), tuple(index)
 
 
+def position(layer: Layer, viewer: ViewerModel, axes: Sequence[int]) -> NDArray[np.int_]:
+    """Where the viewer's sliders stand on these axes of the layer, which are not displayed."""
+    axes = list(axes)
+    # As napari slices: what the displayed axes mix into the others is left out.
+    origin = layer.world_to_data(np.zeros(layer.ndim))
+    inverse = np.array([layer.world_to_data(e) - origin for e in np.eye(layer.ndim)]).T
+    point = np.array(viewer.dims.point, float)[viewer.dims.ndim - layer.ndim :]
+    point = point * unit_ratios(layer, viewer)
+    place: NDArray[np.float64] = inverse[np.ix_(axes, axes)] @ point[axes] + origin[axes]
+    return np.round(place).astype(int)
+
+
 def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, what: str) -> Region:
     """The rectangle of pixels whose centres lie in the bounding box of some world points."""
-    axes, _ = _shown(layer, viewer)
+    axes, _ = shown_plane(layer, viewer)
     ratios = unit_ratios(layer, viewer)
     points = np.array([layer.world_to_data(p[-layer.ndim :] * ratios) for p in world])
     low, high = (extreme(points[:, list(axes)], axis=0) for extreme in (np.min, np.max))
-    size = tuple(_shape(layer)[axis] for axis in axes)
+    size = tuple(size_of(layer)[axis] for axis in axes)
     start = np.ceil(np.clip(low, 0, np.array(size))).astype(int)
     stop = np.floor(np.clip(high, -1, np.array(size) - 1)).astype(int) + 1
     if (stop <= start).any():
@@ -330,7 +280,7 @@ def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, wh
     return Region(int(start[0]), int(stop[0]), int(start[1]), int(stop[1]))
 
 
-def unit_ratios(layer: Any, viewer: ViewerModel) -> NDArray[np.float64]:
+def unit_ratios(layer: Layer, viewer: ViewerModel) -> NDArray[np.float64]:
     """How many of the layer's units make one of the viewer's, on each axis of the layer."""
     units = viewer.dims.units
     if units is None or len(units) < layer.ndim:
@@ -344,23 +294,19 @@ def unit_ratios(layer: Any, viewer: ViewerModel) -> NDArray[np.float64]:
     )
 
 
-def _full_resolution(layer: Image | Labels) -> Any:
+def full_resolution(layer: Image | Labels) -> Any:
+    """The layer's data; of a pyramid, its finest level."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def _shape(layer: Image | Labels) -> tuple[int, ...]:
+def size_of(layer: Image | Labels) -> tuple[int, ...]:
     """The layer's size on each of its axes (colour is not an axis), at full resolution."""
-    return tuple(int(n) for n in _full_resolution(layer).shape[: layer.ndim])
+    return tuple(int(n) for n in full_resolution(layer).shape[: layer.ndim])
 
 
-def _at(ndim: int, axes: Sequence[int], index: Sequence[int | None]) -> tuple[Any, ...]:
+def index_of_plane(ndim: int, axes: Sequence[int], index: Sequence[int | None]) -> tuple[Any, ...]:
     """The index of a plane in the layer's data."""
     return tuple(
         slice(None) if axis in axes else (i or 0)
         for axis, i in zip(range(ndim), index, strict=True)
     )
-
-
-def times(size: Sequence[int]) -> str:
-    """A size in words, such as '512 x 640'."""
-    return " x ".join(map(str, size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from magicgui.widgets import Label, PushButton
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from qtpy.QtGui import QGuiApplication
@@ -30,7 +30,9 @@ from napari_dred.recipe import (
 )
 from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, check_mask, marks_any
+from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any
+from napari_dred.viewer.masks import place_of_mask
+from napari_dred.viewer.masks import read_mask as mask_on_image
 from napari_dred.volumes import Region
 
 #: What the files are called that are still to be saved.
@@ -157,7 +159,7 @@ class SettingsMenu(PushButton):
         image_source = _image_source(image, plane)
         mask_source = None
         if labels is not None and mask is not None:
-            mask_source = _mask_source(labels, check_mask(labels, image, self._viewer), mask)
+            mask_source = _mask_source(labels, image, self._viewer, mask)
         text = write(parameters, image_source, mask_source, region=region)
         clipboard = QGuiApplication.clipboard()
         assert clipboard is not None  # there is one as long as there is a window
@@ -180,10 +182,17 @@ def _image_source(layer: Image, plane: Plane) -> Source:
     return Source(path or IMAGE_FILE, index, alpha, unsaved="" if path else layer.name)
 
 
-def _mask_source(layer: Labels, place: Sequence[Any], mask: NDArray[np.bool_]) -> Source:
+def _mask_source(
+    layer: Labels | Shapes, image: Image, viewer: ViewerModel, mask: NDArray[np.bool_]
+) -> Source:
+    if isinstance(layer, Shapes):
+        return Source(MASK_FILE, unsaved=f"{layer.name} (converted to labels)")
+    if not np.array_equal(mask, mask_on_image(layer, image, viewer)):
+        return Source(MASK_FILE, unsaved=f"{layer.name} (the chosen label alone)")
     if layer.ndim == 2:
         path = _holding(layer, mask, lambda path: read_mask(path, mask.shape))
         return Source(path or MASK_FILE, unsaved="" if path else layer.name)
+    place = place_of_mask(layer, image, viewer)
     index = tuple(None if isinstance(i, slice) else int(i) for i in place)
     there = Source("", index)
     path = _holding(layer, mask, lambda path: _plane_of_stack(path, there) != 0)

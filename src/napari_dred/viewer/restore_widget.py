@@ -14,9 +14,10 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, memory, plural, sentence
+from napari_dred.text import duration, plural, sentence
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.fields import alive, line
+from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import METADATA_KEY, marks_any, provenance
 from napari_dred.viewer.repeat import SettingsMenu
@@ -36,9 +37,16 @@ class RestoreWidget(Container[Any]):
     napari_viewer : napari.viewer.Viewer
     solve : callable, optional
         In place of `napari_dred.volumes.solve_region`.
+    planner : callable, optional
+        Makes the plan of the forecast, in place of `plan_run`.
     """
 
-    def __init__(self, napari_viewer: ViewerModel, solve: Solver = solve_region) -> None:
+    def __init__(
+        self,
+        napari_viewer: ViewerModel,
+        solve: Solver = solve_region,
+        planner: Planner = plan_run,
+    ) -> None:
         super().__init__(labels=False)
         self._viewer = napari_viewer
         self._solve = solve
@@ -64,7 +72,8 @@ class RestoreWidget(Container[Any]):
         )
         buttons.margins = (0, 0, 0, 0)
         self.bar = ProgressBar(value=0, max=1)
-        self.plan_line = line()
+        self.forecast = Forecast(self.form.inputs, self._on_planned, planner)
+        self.plan_line = self.forecast.line
         self.status = line()
 
         self.extend(
@@ -80,6 +89,7 @@ class RestoreWidget(Container[Any]):
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
         self.native.layout().addWidget(self.course)
+        self.form.changed.connect(self.forecast.refresh)
         self.preview_button.clicked.connect(
             lambda: self.restore(preset="preview", method=None, iterations=None)
         )
@@ -123,6 +133,7 @@ class RestoreWidget(Container[Any]):
             self._say(RestorationError(_NO_MEMORY), show_error)
             return
         self._run = run
+        self.forecast.pause()
         self.course.begin(run)
         worker = run.worker
         worker.yielded.connect(partial(self._on_record, run))
@@ -231,20 +242,15 @@ class RestoreWidget(Container[Any]):
         )
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
-        if plan.sigma_estimated:
-            self.form.show_sigma(plan.sigma)
-        task = {"denoise": "Denoising", "inpaint": "Inpainting", "deblur": "Deblurring"}
-        facts = [
-            task.get(plan.task, "Super-resolution"),
-            f"noise σ {plan.sigma:.3g}",
-            memory(plan.memory),
-            f"about {duration(plan.seconds)}",
-            plan.device,
-        ]
-        self.plan_line.value = "\n".join([" · ".join(facts), *plan.notes])
+        self._on_planned(plan)
+        self.plan_line.value = "\n".join([plan_statement(plan), *plan.notes])
         self.status.value = "Running…"
         run.plan = plan
         run.begin()
+
+    def _on_planned(self, plan: Plan) -> None:
+        if plan.sigma_estimated:
+            self.form.show_sigma(plan.sigma)
 
     def _show_result(self, run: Run, result: Result) -> None:
         """Add the result's layer; if it cannot be laid over its input, then by itself."""
@@ -267,6 +273,7 @@ class RestoreWidget(Container[Any]):
         if alive(self.native):
             self.course.end(result)
             self._idle(status)
+            self.forecast.resume()
 
     def _idle(self, status: str) -> None:
         for button in (self.pause_button, self.stop_button, self.cancel_button):
@@ -294,7 +301,9 @@ class RestoreWidget(Container[Any]):
             if alive(self.course):
                 self.course.clear()
             self.form.close_down()
+            self.forecast.pause()
         else:
+            self.forecast.resume()
             self.form.refresh_later()  # in napari's style the labels have another width
 
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:

@@ -17,8 +17,8 @@ import napari_dred
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration
-from napari_dred.viewer.layers import Plane, provenance, result_layer, times
+from napari_dred.text import duration, times
+from napari_dred.viewer.layers import Plane, provenance, result_layer
 from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
 from napari_dred.volumes import Region

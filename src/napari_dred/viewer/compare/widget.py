@@ -30,7 +30,8 @@ from napari_dred.viewer.compare.views import (
     SameContrast,
 )
 from napari_dred.viewer.fields import alive
-from napari_dred.viewer.layers import Plane, read_mask, read_plane
+from napari_dred.viewer.layers import Plane, read_plane
+from napari_dred.viewer.masks import read_mask
 
 
 class CompareWidget(Container[Any]):

@@ -1,0 +1,281 @@
+"""What a run would do, said before it starts: worked out in a thread, shown in a line."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Shapes
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+from superqt.utils import GeneratorWorker
+
+from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.records import Plan
+from napari_dred.text import duration, memory, part, sentence
+from napari_dred.viewer.fields import alive, line
+from napari_dred.viewer.layers import plane_reader
+from napari_dred.viewer.masks import mask_reader, mask_statement
+from napari_dred.volumes import Region, solve_region
+
+# Seconds without a change before it is worked out: as many as the last one took, within these.
+DELAY, LONGEST_DELAY = 0.5, 2.0
+
+#: Takes image, mask, region and parameters; gives the plan, or raises what `solve_region` does.
+Planner = Callable[[NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters], Plan]
+
+_TASKS = {"denoise": "Denoising", "inpaint": "Inpainting", "deblur": "Deblurring"}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run would be given.
+
+    Attributes
+    ----------
+    read : callable
+        Gives the image and its mask; called in a thread.
+    region : Region or None
+    parameters : Parameters
+    """
+
+    read: Callable[[], tuple[NDArray[Any], NDArray[np.bool_] | None]]
+    region: Region | None
+    parameters: Parameters
+
+
+def inputs_of(
+    image: Image | None,
+    mask: Labels | Shapes | None,
+    viewer: ViewerModel,
+    parameters: Parameters,
+    *,
+    label: int | None = None,
+    region: Region | None = None,
+) -> Inputs:
+    """Collect what a run would be given, without reading it.
+
+    Raises
+    ------
+    InputError
+        If there is no image, or the layers do not fit together.
+    """
+    if image is None:
+        raise InputError("there is no image layer; open an image first")
+    plane = plane_reader(image, viewer)
+    marked = None if mask is None else mask_reader(mask, image, viewer, label)
+    return Inputs(lambda: (plane().image, None if marked is None else marked()), region, parameters)
+
+
+def plan_run(
+    image: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    region: Region | None,
+    parameters: Parameters,
+) -> Plan:
+    """Give the plan of a run for whose memory there is room.
+
+    Raises
+    ------
+    InputError, RestorationError
+        As `solve_region`.
+    """
+    from napari_dred.core.restore import check_memory  # brings torch
+
+    records = solve_region(image, mask, region, parameters=parameters)
+    plan = next(records)
+    assert isinstance(plan, Plan)
+    assert isinstance(records, Generator)
+    records.close()
+    check_memory(plan)
+    return plan
+
+
+def noise_kind(plan: Plan) -> str:
+    """The kind of noise that a run takes account of: 'Gaussian', 'photon', 'photon + impulse'."""
+    kind = "Gaussian" if plan.photon_noise is None else "photon"
+    return f"{kind} + impulse" if plan.impulses else kind
+
+
+def plan_statement(plan: Plan) -> str:
+    """What a run does, on how many pixels, with which noise, memory, time and device."""
+    height, width = plan.shape[:2]
+    facts = [
+        _TASKS.get(plan.task, "Super-resolution"),
+        f"{height} × {width} pixels",
+        f"{noise_kind(plan)} noise, σ {plan.sigma:.3g}",
+        memory(plan.memory),
+        f"about {duration(plan.seconds)}",
+        plan.device,
+    ]
+    return " · ".join(facts)
+
+
+class Forecast:
+    """The line that says what a run would do, kept up to date in the background.
+
+    One forecast is worked out at a time, and the latest counts. Connect `refresh` to everything
+    that changes the inputs; `pause` while a run needs the machine and when the panel is closed.
+
+    Parameters
+    ----------
+    inputs : callable
+        Gives the `Inputs`, quickly, in the main thread; may raise InputError.
+    planned : callable, optional
+        Takes each new `Plan`, in the main thread.
+    planner : callable, optional
+        Makes the plan, in a thread.
+    delay : float, optional
+        Seconds without a change before it starts; more after one that took long.
+    """
+
+    def __init__(
+        self,
+        inputs: Callable[[], Inputs],
+        planned: Callable[[Plan], None] | None = None,
+        planner: Planner = plan_run,
+        delay: float = DELAY,
+    ) -> None:
+        self._inputs, self._planned, self._planner = inputs, planned, planner
+        self._delay = delay
+        self._worker: Any = None
+        self._last: _Outcome | None = None
+        self._paused = False
+        self.line = line()
+        self._timer = QTimer(self.line.native)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._begin)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a forecast is due or under way."""
+        timed = alive(self._timer) and self._timer.isActive()
+        return timed or self._worker is not None
+
+    def refresh(self, *_: Any) -> None:
+        """Work it out anew in a moment, once for many calls."""
+        if self._paused or not alive(self._timer):
+            return
+        took = 0.0 if self._last is None else min(self._last.seconds, LONGEST_DELAY)
+        self._timer.start(round(1000 * max(self._delay, took)))
+
+    def pause(self) -> None:
+        """Start nothing and show nothing more; what is being worked out is thrown away."""
+        self._paused = True
+        if alive(self._timer):
+            self._timer.stop()
+        if self._worker is not None:
+            self._worker.quit()
+
+    def resume(self) -> None:
+        """Go on, with a new forecast."""
+        self._paused = False
+        self.refresh()
+
+    def _begin(self) -> None:
+        if self._worker is not None:  # which ends in its own time; then it is this one's turn
+            self._timer.start()
+            return
+        try:
+            inputs = self._inputs()
+        except InputError as e:
+            self.line.value = sentence(str(e))
+            return
+        # Not napari's own create_worker, which lists each one as a running task.
+        worker: Any = GeneratorWorker(_work, inputs, self._planner, self._last)
+        worker.yielded.connect(partial(self._on_text, worker))
+        worker.returned.connect(partial(self._on_outcome, worker))
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        worker.start()
+
+    def _on_text(self, worker: Any, text: str) -> None:
+        if self._listens(worker):
+            self.line.value = text
+
+    def _on_outcome(self, worker: Any, outcome: _Outcome) -> None:
+        if not self._listens(worker):
+            return
+        is_new, self._last = outcome is not self._last, outcome
+        self.line.value = outcome.text
+        if is_new and outcome.plan is not None and self._planned is not None:
+            self._planned(outcome.plan)
+
+    def _on_finished(self) -> None:
+        self._worker = None
+
+    def _listens(self, worker: Any) -> bool:
+        # Nor while another one is due, whose inputs are newer.
+        return (
+            worker is self._worker
+            and not worker.abort_requested
+            and alive(self._timer)
+            and not self._timer.isActive()
+        )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What was said of which inputs, the plan if there is one, and how long it took."""
+
+    key: tuple[Any, ...] | None
+    text: str
+    plan: Plan | None
+    seconds: float
+
+
+def _work(
+    inputs: Inputs, planner: Planner, last: _Outcome | None
+) -> Generator[str, None, _Outcome]:
+    """Give first what is known at once, then all; in a thread, which lets no error out."""
+    began = time.monotonic()
+    key, plan = None, None
+    try:
+        image, mask = inputs.read()
+        region = inputs.region
+        # Whether anything is kept as it was does not change the work.
+        parameters = inputs.parameters.replace(keep_observed=False)
+        key = (_digest(image), None if mask is None else _digest(mask), region, parameters)
+        if last is not None and last.plan is not None and last.key == key:
+            return last
+        yield "\n".join(
+            [_size(image, region, parameters.scale), *_replaced(mask, region), "Working out…"]
+        )
+        plan = planner(image, mask, region, parameters)
+        text = "\n".join([plan_statement(plan), *_replaced(mask, region, plan)])
+    except (InputError, RestorationError) as e:
+        text = sentence(str(e))
+    except MemoryError:
+        text = "There is not enough memory for this image; close other images, or choose a region."
+    except Exception as e:  # noqa: BLE001 (superqt would swallow some: all are said in the line)
+        text = f"Internal error: {e}"
+    return _Outcome(key, text, plan, time.monotonic() - began)
+
+
+def _size(image: NDArray[Any], region: Region | None, scale: int) -> str:
+    height, width = image.shape[:2]
+    if region is not None:
+        height, width = region.clipped(height, width).shape
+    return f"{height * scale} × {width * scale} pixels"
+
+
+def _replaced(
+    mask: NDArray[np.bool_] | None, region: Region | None, plan: Plan | None = None
+) -> list[str]:
+    """The sentence on the pixels to be replaced, if there is any to say."""
+    if plan is not None and plan.missing:  # those that are not finite among them
+        total = plan.shape[0] * plan.shape[1] // plan.parameters.scale**2
+        return [f"{part(plan.missing, total, 'pixel')} will be replaced."]
+    return [] if mask is None else [mask_statement(mask, region)]
+
+
+def _digest(array: NDArray[Any]) -> tuple[Any, ...]:
+    content = np.ascontiguousarray(array)
+    return array.shape, array.dtype.str, hashlib.blake2b(content.data, digest_size=16).digest()
