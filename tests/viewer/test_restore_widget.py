@@ -14,7 +14,7 @@ from napari.utils import progress
 
 from napari_dred import InputError, Parameters, Plan, RestorationError
 from napari_dred.viewer import form, run, samples
-from napari_dred.viewer.form import RECTANGLE, VISIBLE
+from napari_dred.viewer.form import NO_MASK, RECTANGLE, VISIBLE
 from napari_dred.viewer.masks import read_mask
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.restore_widget import RestoreWidget
@@ -580,6 +580,8 @@ def test_the_line_under_the_mask_follows_the_brush_and_the_slider(qtbot, make_pa
     panel.form.mask.value = None
     labels.data = np.zeros((3, 20, 50), int)
     qtbot.wait(200)
+    assert panel.form.mask_line.value == NO_MASK
+    panel.form.holes.value = False
     assert panel.form.mask_line.value == ""
 
 
@@ -635,7 +637,7 @@ def test_no_mask_can_be_chosen_by_hand(make_panel, picture):
     assert panel.form.mask_line.value
     panel.form.mask.native.setCurrentIndex(panel.form.mask.native.findText("none"))
     assert panel.form.mask.value is None
-    assert panel.form.mask_line.value == ""
+    assert panel.form.mask_line.value == NO_MASK
     assert not panel.form.keep_observed.enabled
 
 

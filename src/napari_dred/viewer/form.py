@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
 from numpy.typing import NDArray
@@ -28,13 +28,21 @@ from napari_dred.viewer.layers import (
     shapes_region,
     visible_region,
 )
-from napari_dred.viewer.masks import check_mask, mask_statement, read_mask
+from napari_dred.viewer.masks import check_mask, edits_of, mask_statement, read_mask
 from napari_dred.viewer.samples import SAMPLE_KEY
+from napari_dred.viewer.symptoms import (
+    Symptoms,
+    amount_symptom,
+    layer_symptom,
+    noise_symptom,
+)
 from napari_dred.volumes import Region
 
 WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes layer)"
 # By hand: asking which there are would import torch. What is not there is refused by name.
 DEVICES = ("auto", "cpu", "cuda", "mps")
+NO_MASK = "Add a Labels layer and paint over the damage, or let missing pixels be found."
+FIRST_BLUR = 1.0  # pixels, where it is not known yet
 
 
 class RestoreForm(Container[Any]):
@@ -76,7 +84,7 @@ class RestoreForm(Container[Any]):
         self.find = FindMissing(viewer, lambda: self.image.value, self._on_found)
         self.keep_observed = CheckBox(
             name="keep_observed",
-            text="Keep pixels outside the mask exactly",
+            text="Keep pixels outside the mask",
             tooltip=help_of("keep_observed"),
         )
         self.scale = choice("scale", "Enlarge", {1: "no"} | {n: f"{n} ×" for n in (2, 3, 4, 8)})
@@ -111,10 +119,35 @@ class RestoreForm(Container[Any]):
             label="Rectangle",
             tooltip="Shapes layer: the box around its selected shapes, or around all of them.",
         )
-        what: list[Any] = [self.image, self.mask, self.mask_line, self.find, self.keep_observed]
-        wrong: list[Any] = [self.scale, self.blur_sigma, self.noise, level]
-        how: list[Any] = [self.preset, self.iterations, self.device, self.region, self.shapes]
-        self.extend(what + wrong + how)
+        self.boundary = choice("boundary", "Border")
+        self.output_dtype = choice("output_dtype", "Result", {"same": "as the image"})
+        self.holes = CheckBox(text="Holes", tooltip="Pixels are missing, or damaged beyond use.")
+        self.noisy = CheckBox(text="Noise", value=True, tooltip="It is grainy.")
+        self.blurred = CheckBox(text="Blur", tooltip="It is out of focus.")
+        self.small = CheckBox(text="Low resolution", tooltip="It has too few pixels.")
+        self._symptoms = Symptoms(
+            (
+                layer_symptom(self.holes, self.mask, propose=self._propose_masks),
+                noise_symptom(self.noisy, self.noise, self.sigma, self.estimate_sigma),
+                amount_symptom(self.blurred, self.blur_sigma, none=0, first=FIRST_BLUR),
+                amount_symptom(self.small, self.scale, none=1, first=2),
+            ),
+            self.refresh,
+        )
+        self.advanced = PushButton(tooltip="Show or hide how and where it is done.")
+        self.advanced.native.setCheckable(True)
+        self._shown_with: tuple[tuple[CheckBox, list[Any]], ...] = (
+            (self.holes, [self.mask, self.mask_line, self.find, self.keep_observed]),
+            (self.noisy, [self.noise, level]),
+            (self.blurred, [self.blur_sigma]),
+            (self.small, [self.scale]),
+        )
+        self._advanced: list[Any] = [
+            *(self.preset, self.iterations, self.device, self.region, self.shapes),
+            *(self.boundary, self.output_dtype),
+        ]
+        fields = [field for _, fields in self._shown_with for field in fields]
+        self.extend([self.image, self._symptoms, *fields, self.advanced, *self._advanced])
         self.margins = (0, 0, 0, 0)
         for layer_choice in (self.image, self.mask, self.shapes):
             # A layer's long name must not make the panel wide.
@@ -130,7 +163,7 @@ class RestoreForm(Container[Any]):
         self.image.changed.connect(self._on_image)
         self.image.changed.connect(self._on_layer)
         self.mask.changed.connect(self._on_layer)
-        for widget in (self.scale, self.region, self.shapes, self.estimate_sigma):
+        for widget in (self.scale, self.region, self.shapes, self.estimate_sigma, self.advanced):
             widget.changed.connect(self.refresh)
         viewer.layers.events.inserted.connect(self._on_inserted)
         dims, camera = viewer.dims.events, viewer.scene.camera.events
@@ -141,7 +174,7 @@ class RestoreForm(Container[Any]):
 
         if viewer.layers.selection.active in self.image.choices:
             self.image.value = viewer.layers.selection.active
-        self._propose_mask(*(x for x in viewer.layers if isinstance(x, Labels)))
+        self._propose_masks()
         self._on_image(self.image.value)
         self.refresh()
 
@@ -161,6 +194,8 @@ class RestoreForm(Container[Any]):
             preset=self.preset.value,
             iterations=value_of(self.iterations),
             device=self.device.value,
+            boundary=self.boundary.value,
+            output_dtype=self.output_dtype.value,
             threads=self._given.threads or _threads(),
             keep_observed=self.keep_observed.enabled and self.keep_observed.value,
         )
@@ -212,6 +247,8 @@ class RestoreForm(Container[Any]):
             self.device.choices = (*self.device.choices, p.device)
         self.device.value = p.device
         self.keep_observed.value = p.keep_observed
+        self.boundary.value, self.output_dtype.value = p.boundary, p.output_dtype
+        self._symptoms.follow()
         self.refresh()
 
     def show_sigma(self, sigma: float) -> None:
@@ -234,12 +271,19 @@ class RestoreForm(Container[Any]):
         self._watch(labels)
         self.sigma.enabled = not self.estimate_sigma.value
         self.sigma.native.setSpecialValueText("" if self.sigma.enabled else "from the image")
-        self.shapes.visible = self.region.value == RECTANGLE
+        for box, fields in self._shown_with:
+            for field in fields:
+                field.visible = bool(box.value)
+        unfolded = bool(self.advanced.value)
+        self.advanced.text = "Advanced  ▾" if unfolded else "Advanced  ▸"
+        for field in self._advanced:
+            field.visible = unfolded
+        self.shapes.visible = unfolded and self.region.value == RECTANGLE
+        self.boundary.visible = unfolded and bool(self.blurred.value)
         self.keep_observed.enabled = labels is not None and self.scale.value == 1
         self._adapt_sigma(self.sigma.value)
-        self.mask_line.visible = labels is not None
         if labels is None:
-            self.mask_line.value = ""
+            self.mask_line.value = NO_MASK if self.holes.value else ""
         elif image is not None:
             try:
                 if self._mask_seen is None:
@@ -282,6 +326,7 @@ class RestoreForm(Container[Any]):
             self.estimate_sigma.value = known.sigma is None
             if known.sigma is not None:
                 self.sigma.value = known.sigma
+            self._symptoms.follow()
         self._is_sample = bool(told)
 
     def _on_layer(self) -> None:
@@ -300,6 +345,9 @@ class RestoreForm(Container[Any]):
         # A mask that is made while the panel is open is for the image in it.
         if alive(self.native) and isinstance(event.value, Labels):
             self._propose_mask(event.value)
+
+    def _propose_masks(self) -> None:
+        self._propose_mask(*(x for x in self._viewer.layers if isinstance(x, Labels)))
 
     def _propose_mask(self, *layers: Labels) -> None:
         """Choose a mask where there is one candidate and none was chosen."""
@@ -322,11 +370,11 @@ class RestoreForm(Container[Any]):
         if labels is self._watched:
             return
         if self._watched is not None:
-            for event in _edits(self._watched):
+            for event in edits_of(self._watched):
                 event.disconnect(self._on_mask_changed)
         self._watched = labels
         if labels is not None:
-            for event in _edits(labels):
+            for event in edits_of(labels):
                 event.connect(self._on_mask_changed)
 
     def _adapt_sigma(self, sigma: float) -> None:
@@ -345,15 +393,6 @@ class RestoreForm(Container[Any]):
         width = max(label.sizeHint().width() for label in labels)
         for label in labels:
             label.setMinimumWidth(width)
-
-
-def _edits(labels: Labels | Shapes) -> list[Any]:
-    """The events that tell of another content."""
-    events = labels.events
-    if isinstance(labels, Shapes):
-        return [events.data, events.set_data, events.edge_width]
-    # A pyramid, which cannot be painted on, sends set_data whenever another part is shown.
-    return [events.data] if labels.multiscale else [events.paint, events.set_data, events.data]
 
 
 def _decimals(value: float) -> int:

@@ -228,3 +228,12 @@ def _size(image: Image, viewer: ViewerModel) -> tuple[int, int]:
     axes, _ = shown_plane(image, viewer)
     shape = size_of(image)
     return shape[axes[0]], shape[axes[1]]
+
+
+def edits_of(labels: Labels | Shapes) -> list[Any]:
+    """The events that tell of another content."""
+    events = labels.events
+    if isinstance(labels, Shapes):
+        return [events.data, events.set_data, events.edge_width]
+    # A pyramid, which cannot be painted on, sends set_data whenever another part is shown.
+    return [events.data] if labels.multiscale else [events.paint, events.set_data, events.data]

@@ -65,12 +65,7 @@ class RestoreWidget(Container[Any]):
             text="Stop && keep", tooltip="End now and keep the best image so far."
         )
         self.cancel_button = PushButton(text="Cancel", tooltip="End now and keep nothing.")
-        buttons: Container[Any] = Container(
-            widgets=[self.pause_button, self.stop_button, self.cancel_button],
-            layout="horizontal",
-            labels=False,
-        )
-        buttons.margins = (0, 0, 0, 0)
+        buttons = _row(self.pause_button, self.stop_button, self.cancel_button)
         self.bar = ProgressBar(value=0, max=1)
         self.forecast = Forecast(self.form.inputs, self._on_planned, planner)
         self.plan_line = self.forecast.line
@@ -79,8 +74,7 @@ class RestoreWidget(Container[Any]):
         self.extend(
             [
                 self.form,
-                self.preview_button,
-                self.restore_button,
+                _row(self.preview_button, self.restore_button),
                 buttons,
                 self.bar,
                 self.status,
@@ -309,3 +303,9 @@ class RestoreWidget(Container[Any]):
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
         preview = self.course.preview_layer
         return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
+
+
+def _row(*buttons: PushButton) -> Container[Any]:
+    row: Container[Any] = Container(widgets=list(buttons), layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    return row
