@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels
-from pictures.window import NotThereError, Window, click, drag, enter, find, slide, tick, wait_until
+from pictures.window import (
+    NotThereError,
+    Window,
+    choose,
+    click,
+    drag,
+    enter,
+    find,
+    slide,
+    tick,
+    wait_until,
+)
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QSlider, QWidget
 
@@ -103,7 +114,7 @@ class Session:
         """Drag the swipe over the image."""
         self.window.menu("Plugins", MENU, COMPARE)
         panel = self.window.panel(COMPARE)
-        click(find(panel, "Swipe"))
+        choose(find(panel, "view"), "swipe")
         self.shoot("swipe")
         canvas = self.window.canvas
         middle = canvas.rect().center()
@@ -112,7 +123,7 @@ class Session:
 
     def copy_command(self, panel: Any) -> None:
         """Press *Copy as command* and write what is on the clipboard."""
-        click(find(panel, "Copy as command"))
+        click_in_menu(find(panel, "Settings"), "Copy as command")
         text = QApplication.clipboard().text()
         (self.out / "command.txt").write_text(f"{text}\n", "utf-8")
         self.shoot("copied-command")

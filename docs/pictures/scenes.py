@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_dred import samples
 from pictures import made
+from pictures.panels import make_compared, make_running
 from pictures.results import make_animation, make_before_after
 
 #: Name of a file, what makes it (given its path and the iterations), and its suffix.
@@ -20,3 +21,5 @@ for _name, _sample in {
 }.items():
     PICTURES[_name] = (lambda p, n, s=_sample: make_before_after(p, s(), n)), ".png"
 PICTURES["restoring"] = (lambda p, n: make_animation(p, samples.damaged_scan(), n)), ".webp"
+PICTURES["window"] = make_running, ".png"
+PICTURES["compare"] = make_compared, ".png"

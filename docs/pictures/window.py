@@ -222,6 +222,15 @@ def click(widget: QWidget, at: QPoint | None = None) -> None:
     QTest.qWait(150)
 
 
+def click_in_menu(button: Any, entry: str) -> None:
+    """Open the menu of a button, and click on an entry of it."""
+    menu = button.menu()
+    # By hand: a press would not come back before the menu is closed again.
+    menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+    wait_until(menu.isVisible, 10, "the menu to open")
+    click(menu, menu.actionGeometry(_action(menu, entry)).center())
+
+
 def tick(box: QWidget, ticked: bool = True) -> None:
     """Click on a check box or a foldable part, unless it is as it should be."""
     is_ticked = box.isChecked()
@@ -294,9 +303,13 @@ def wait_until(done: Callable[[], bool], seconds: float = 1800, what: str = "som
 
 def _action(menu: Any, name: str) -> Any:
     there = {_plain(action.text()): action for action in menu.actions() if action.text()}
-    if name not in there:
+    # napari writes the plugin's name behind that of a panel.
+    found = [
+        action for text, action in there.items() if text == name or text.startswith(f"{name} (")
+    ]
+    if not found:
         raise NotThereError(f"menu entry {name!r}", there)
-    return there[name]
+    return found[0]
 
 
 def _text(widget: QWidget) -> str:
