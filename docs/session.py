@@ -18,6 +18,7 @@ from pictures.window import (
     Window,
     choose,
     click,
+    click_in_menu,
     drag,
     enter,
     find,
