@@ -83,6 +83,55 @@ def test_parameters_tick_what_they_tell_of(make_panel, given, boxes):
     assert panel.form.parameters().replace(threads=None) == Parameters(**given)
 
 
+def test_what_was_typed_comes_back_with_the_tick(make_panel):
+    panel, _, _ = make_panel()
+    form = panel.form
+    given = Parameters(scale=4, blur_sigma=2.35, sigma=12.5, noise="gaussian")
+    form.set_parameters(given)
+    for name in ("noisy", "blurred", "small"):
+        getattr(form, name).value = False
+        getattr(form, name).value = True
+    assert form.parameters().replace(threads=None) == given
+
+
+def test_who_wants_no_holes_gets_no_mask_unasked(make_panel, picture):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(picture)
+    panel.form.holes.value = True
+    panel.form.holes.value = False
+    viewer.add_labels(np.ones((40, 48), int))
+    assert panel.form.mask.value is None
+    assert not panel.form.holes.value
+
+
+def test_holes_without_a_mask_are_refused_in_words(make_panel, picture, heard):
+    panel, viewer, solver = make_panel()
+    viewer.add_image(picture)
+    panel.form.holes.value = True
+    panel.restore_button.native.click()
+    assert "untick Holes" in panel.status.value
+    assert solver.asked is None
+    viewer.layers[0].data = np.where(picture > 250, np.nan, picture.astype(float))
+    assert panel.form.read()[1] is None
+
+
+def test_a_small_blur_is_shown(make_panel):
+    panel, _, _ = make_panel()
+    panel.form.set_parameters(Parameters(blur_sigma=0.001))
+    assert panel.form.blurred.value
+    panel.form.blurred.value = False
+    assert panel.form.parameters().blur_sigma == 0
+
+
+def test_an_estimate_does_not_replace_what_was_typed(make_panel, picture, wait):
+    panel, viewer, _ = make_panel(steps=2)
+    viewer.add_image(picture)
+    panel.restore_button.native.click()
+    panel.form.estimate_sigma.value, panel.form.sigma.value = False, 25
+    wait(panel)
+    assert panel.form.parameters().sigma == 25
+
+
 def test_a_mask_for_the_image_ticks_holes(make_panel, picture):
     panel, viewer, _ = make_panel()
     viewer.add_image(picture)

@@ -192,6 +192,8 @@ class Course(QWidget):
                 self._reference = Reference.of(self._run.reference(layer))
             except InputError as e:
                 refusal = sentence(str(e))
+            except Exception as e:  # noqa: BLE001 (a file that is gone, say: no reason to fail a run)
+                refusal = sentence(f"the reference could not be read: {e}")
         self.refusal.value = refusal
         self.refusal.native.setVisible(bool(refusal))
         self.plot.set_psnr(self._psnr)

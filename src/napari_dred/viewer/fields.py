@@ -9,6 +9,7 @@ from typing import Any
 from magicgui.widgets import ComboBox, FloatSpinBox, Label
 from napari.layers import Layer
 from qtpy.compat import isalive
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_dred.core.parameters import Parameters
@@ -119,6 +120,8 @@ def line() -> Label:
     """A line of text that wraps instead of making the panel wide."""
     label = Label(value="")
     label.native.setWordWrap(True)
+    # A layer's name in it is no markup.
+    label.native.setTextFormat(Qt.TextFormat.PlainText)
     policy = label.native.sizePolicy()  # with the height that follows from the width
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     label.native.setSizePolicy(policy)

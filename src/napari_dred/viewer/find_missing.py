@@ -146,7 +146,9 @@ class FindMissing(Container[Any]):
         self._end(statement)
         if labels is not None:
             place = {key: plane.state[key] for key in _PLACE if key in plane.state}
-            self._found(self._viewer.add_labels(labels, name=f"{plane.name}: {what}", **place))
+            found = self._viewer.add_labels(labels, name=f"{plane.name}: {what}", **place)
+            if layer is self._image():  # else the panel has turned to another image
+                self._found(found)
 
     def _on_failed(self, error: Exception) -> None:
         if not alive(self.native):

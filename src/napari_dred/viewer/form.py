@@ -65,6 +65,7 @@ class RestoreForm(Container[Any]):
         self._exact: dict[str, tuple[float, float]] = {}  # by field: as its box shows it, and exact
         self._given = Parameters()  # what no widget shows
         self._is_sample = False
+        self._declined = False  # whether Holes was unticked: then no mask is chosen unasked
 
         self.image = LayerChoice(
             partial(layers, Image),
@@ -160,6 +161,7 @@ class RestoreForm(Container[Any]):
         self._later.timeout.connect(self.refresh)
         self._later.timeout.connect(self._align)
         self.preset.changed.connect(self._on_preset)
+        self.holes.changed.connect(self._on_holes)
         self.image.changed.connect(self._on_image)
         self.image.changed.connect(self._on_layer)
         self.mask.changed.connect(self._on_layer)
@@ -215,6 +217,11 @@ class RestoreForm(Container[Any]):
         labels: Labels | Shapes | None = self.mask.value
         # Afresh: who fills a layer's array by hand may have told nobody.
         mask = None if labels is None else read_mask(labels, image, self._viewer)
+        if mask is None and self.holes.value and np.isfinite(plane.image).all():
+            raise InputError(
+                "holes are ticked and no mask is chosen; choose the layer that marks them, "
+                "or untick Holes"
+            )
         self._mask_seen = mask
         region = self._region(image)
         self.refresh()
@@ -249,6 +256,7 @@ class RestoreForm(Container[Any]):
         self.keep_observed.value = p.keep_observed
         self.boundary.value, self.output_dtype.value = p.boundary, p.output_dtype
         self._symptoms.follow()
+        self._declined = False
         self.refresh()
 
     def show_sigma(self, sigma: float) -> None:
@@ -257,6 +265,8 @@ class RestoreForm(Container[Any]):
         self._show_number(self.sigma, sigma)
 
     def _show_number(self, box: FloatSpinBox, value: float) -> None:
+        if value > 0:
+            box.native.setDecimals(max(box.native.decimals(), _decimals(value)))
         box.value = min(value, box.max)
         self._exact[box.name] = (box.value, value)
 
@@ -314,6 +324,9 @@ class RestoreForm(Container[Any]):
             return shapes_region(self.shapes.value, image, self._viewer)
         return None
 
+    def _on_holes(self, ticked: bool) -> None:
+        self._declined = not ticked
+
     def _on_preset(self) -> None:
         self._given = Parameters()
 
@@ -327,6 +340,7 @@ class RestoreForm(Container[Any]):
             if known.sigma is not None:
                 self.sigma.value = known.sigma
             self._symptoms.follow()
+            self._declined = False
         self._is_sample = bool(told)
 
     def _on_layer(self) -> None:
@@ -343,7 +357,7 @@ class RestoreForm(Container[Any]):
 
     def _on_inserted(self, event: Any) -> None:
         # A mask that is made while the panel is open is for the image in it.
-        if alive(self.native) and isinstance(event.value, Labels):
+        if alive(self.native) and isinstance(event.value, Labels) and not self._declined:
             self._propose_mask(event.value)
 
     def _propose_masks(self) -> None:

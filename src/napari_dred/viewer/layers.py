@@ -19,6 +19,8 @@ from napari_dred.volumes import Region
 
 #: The key of everything this plugin writes into a layer's metadata.
 METADATA_KEY = "napari-dred"
+#: The key that marks a layer as part of a view of this plugin: nobody's input.
+HELPER_KEY = "napari-dred-helper"
 
 # What a result takes over from its input. Not `blending` and `opacity`: it lies over the
 # input and is to be seen, not added to it.

@@ -19,7 +19,7 @@ from napari_dred.viewer.course import Course
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, marks_any, provenance
+from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY, marks_any, provenance
 from napari_dred.viewer.repeat import SettingsMenu
 from napari_dred.viewer.run import Run, Source
 from napari_dred.viewer.settings import preview_interval
@@ -243,7 +243,8 @@ class RestoreWidget(Container[Any]):
         run.begin()
 
     def _on_planned(self, plan: Plan) -> None:
-        if plan.sigma_estimated:
+        # Not over a level that was typed since the run was started.
+        if plan.sigma_estimated and self.form.estimate_sigma.value:
             self.form.show_sigma(plan.sigma)
 
     def _show_result(self, run: Run, result: Result) -> None:
@@ -302,7 +303,11 @@ class RestoreWidget(Container[Any]):
 
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
         preview = self.course.preview_layer
-        return [x for x in self._viewer.layers if isinstance(x, kind) and x is not preview]
+        return [
+            x
+            for x in self._viewer.layers
+            if isinstance(x, kind) and x is not preview and HELPER_KEY not in x.metadata
+        ]
 
 
 def _row(*buttons: PushButton) -> Container[Any]:

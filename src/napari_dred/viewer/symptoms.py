@@ -37,20 +37,31 @@ class Symptom:
 def layer_symptom(box: CheckBox, layer: ValueWidget[Any], propose: Callable[[], None]) -> Symptom:
     """Told by a layer that is chosen; `propose` may choose one."""
 
-    def end() -> None:
-        layer.value = None
+    last: Any = None
 
-    return Symptom(box, (layer,), lambda: layer.value is not None, propose, end)
+    def begin() -> None:
+        if last is not None and last in layer.choices:  # type: ignore[attr-defined]
+            layer.value = last
+        else:
+            propose()
+
+    def end() -> None:
+        nonlocal last
+        last, layer.value = layer.value, None
+
+    return Symptom(box, (layer,), lambda: layer.value is not None, begin, end)
 
 
 def amount_symptom(box: CheckBox, field: ValueWidget[Any], *, none: float, first: float) -> Symptom:
-    """Told by a number above `none`, beginning with `first`."""
+    """Told by a number above `none`, beginning with what it was before, or with `first`."""
+    last = first
 
     def begin() -> None:
-        field.value = first
+        field.value = last
 
     def end() -> None:
-        field.value = none
+        nonlocal last
+        last, field.value = field.value, none
 
     return Symptom(box, (field,), lambda: bool(field.value > none), begin, end)
 
@@ -59,14 +70,17 @@ def noise_symptom(
     box: CheckBox, kind: ValueWidget[Any], sigma: ValueWidget[Any], estimate: ValueWidget[Any]
 ) -> Symptom:
     """Told by anything but Gaussian noise of level 0; its kind and level are estimated at first."""
+    last = (Parameters().noise, True, 0.0)
 
     def is_told() -> bool:
         return bool(estimate.value or sigma.value > 0 or kind.value != "gaussian")
 
     def begin() -> None:
-        kind.value, estimate.value = Parameters().noise, True
+        kind.value, estimate.value, sigma.value = last
 
     def end() -> None:
+        nonlocal last
+        last = kind.value, estimate.value, sigma.value
         kind.value, estimate.value, sigma.value = "gaussian", False, 0
 
     return Symptom(box, (kind, sigma, estimate), is_told, begin, end)

@@ -18,6 +18,7 @@ from napari_dred.volumes import Region
 
 # The share of the values that the colours tell apart.
 _SHOWN = 0.998
+_SIDES = ("top", "bottom", "left", "right")
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,11 @@ def residual_work(
         one if the sizes do not fit.
     """
     parameters = parameters_of(restored.history)
-    told = (restored.history or {}).get("source", {}).get("region")
-    region = None if told is None else Region(**told)
+    try:
+        told = (restored.history or {}).get("source", {}).get("region")
+        region = None if told is None else Region(**{k: int(told[k]) for k in _SIDES})
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError("the layer's record of its run is damaged") from None
 
     def work() -> Signed:
         part: Any = ... if region is None else region.slices

@@ -11,9 +11,10 @@ from napari.experimental import link_layers, unlink_layers
 from napari.layers import Image, Layer, Shapes
 from napari.utils.events import EmitterGroup, Event
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_dred.core.errors import InputError
-from napari_dred.viewer.layers import Plane, read_plane, result_layer, unit_ratios
+from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane, result_layer, unit_ratios
 from napari_dred.volumes import Region
 
 #: Screen pixels on either side of the divider at which the mouse takes it.
@@ -60,10 +61,12 @@ class Swipe:
         data, state, _ = self._part(0)
         self.right = Image(data, **{**state, "name": f"{after.name} (right of the divider)"})
         self.right.opacity = after.opacity
+        self.right.metadata = {HELPER_KEY: True}
         self.divider = Shapes(
             ndim=after.ndim, name="divider", **{key: state[key] for key in _PLACE if key in state}
         )
         self.divider.editable = False
+        self.divider.metadata = {HELPER_KEY: True}
         layers = list(viewer.layers)
         above = max(layers.index(before), layers.index(after)) + 1
         chosen = set(viewer.layers.selection)
@@ -113,6 +116,13 @@ class Swipe:
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         unlink_layers([self._after, self.right], _FOLLOWED)
+        if self._viewer.layers.selection.isdisjoint(self.layers):
+            self._remove_layers()
+        else:
+            # Perhaps napari is removing what is selected, and would stumble over one that is gone.
+            QTimer.singleShot(0, self._remove_layers)
+
+    def _remove_layers(self) -> None:
         for layer in self.layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)

@@ -30,7 +30,7 @@ from napari_dred.viewer.compare.views import (
     SameContrast,
 )
 from napari_dred.viewer.fields import alive
-from napari_dred.viewer.layers import Plane, read_plane
+from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane
 from napari_dred.viewer.masks import read_mask
 
 
@@ -306,9 +306,9 @@ class CompareWidget(Container[Any]):
             self.form.before.value, self.form.after.value = images[-2], images[-1]
 
     def _layers(self, kind: type[Layer]) -> Sequence[Layer]:
-        view = self._comparison.view
-        own = view.layers if isinstance(view, Swipe) else ()
-        return [x for x in self._viewer.layers if isinstance(x, kind) and x not in own]
+        return [
+            x for x in self._viewer.layers if isinstance(x, kind) and HELPER_KEY not in x.metadata
+        ]
 
     def _say(self, error: Exception) -> None:
         """One plain sentence, in the panel and as a notification."""
