@@ -25,6 +25,7 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from napari_dred.core.denoisers.ffdnet import FFDNet
+from patterns import draw_over
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
@@ -52,15 +53,21 @@ def load_images(
     return images
 
 
-def sample_patches(images: list[np.ndarray], n: int, size: int, rng: np.random.Generator) -> Tensor:
-    """Draw n random patches, flipped and rotated: (n, C, size, size) in [0, 1]."""
+def sample_patches(
+    images: list[np.ndarray], n: int, size: int, drawn: float, rng: np.random.Generator
+) -> Tensor:
+    """Draw n random patches, flipped and rotated: (n, C, size, size) in [0, 1].
+
+    A share `drawn` of them have drawn structures over them.
+    """
     out = np.empty((n, images[0].shape[0], size, size), np.uint8)
     for k in range(n):
         a = images[rng.integers(len(images))]
         top, left = (rng.integers(s - size + 1) for s in a.shape[1:])
         patch = a[:, top : top + size, left : left + size]
         patch = np.rot90(patch, rng.integers(4), (1, 2))
-        out[k] = patch[:, :, ::-1] if rng.integers(2) else patch
+        patch = patch[:, :, ::-1] if rng.integers(2) else patch
+        out[k] = draw_over(patch, rng) if rng.uniform() < drawn else patch
     return torch.from_numpy(out).float() / 255
 
 
@@ -188,6 +195,7 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--patch", type=int, default=64)
     p.add_argument("--lr", type=float, default=2e-3)
+    p.add_argument("--drawn", type=float, default=0.25, help="share of drawn patches")
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
@@ -225,7 +233,7 @@ def main() -> None:
     for it in bar:
         rng = np.random.default_rng([args.seed, it])
         gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        x = sample_patches(images, args.batch, args.patch, rng).to(device)
+        x = sample_patches(images, args.batch, args.patch, args.drawn, rng).to(device)
         sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) * MAX_SIGMA
         noise = torch.randn(x.shape, generator=gen).to(device)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
