@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
@@ -49,6 +50,16 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help=f.metadata["help"] + (f" [default: {f.default}]" if shown else ""),
         )(command)
     return command
+
+
+def chosen(settings: Path | None, options: dict[str, Any]) -> Parameters:
+    """Give the parameters of a settings file with the options that were given in their place."""
+    given = {name: value for name, value in options.items() if value is not None}
+    if settings is None:
+        return Parameters.from_dict(given)
+    from napari_dred.recipe import read_settings
+
+    return read_settings(settings).replace(**given)
 
 
 class TwoLists(click.Command):

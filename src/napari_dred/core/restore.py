@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 import napari_dred
 from napari_dred.core.admm import dred, look_every
+from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
 from napari_dred.core.devices import choose_device, describe, free_memory
@@ -102,7 +103,11 @@ def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> s
 
 
 def _check(
-    image: ArrayLike, mask: ArrayLike | None, psf: ArrayLike | None, p: Parameters
+    image: ArrayLike,
+    mask: ArrayLike | None,
+    psf: ArrayLike | None,
+    p: Parameters,
+    whole: Calibration | None = None,
 ) -> _Input:
     a = _check_image(image)
     masked = _check_mask(mask, a.shape[:2])
@@ -127,19 +132,22 @@ def _check(
 
     broken = int((~finite).any(0).sum())
     missing = int((~observed).any(0).sum())
-    task = _find_task(p, masked=bool(masked.any()), broken=broken > 0, blurred=kernel is not None)
-    if p.keep_observed and (p.scale > 1 or not missing):
+    # What is a part is restored as the whole is, whatever lies in it.
+    any_masked = bool(masked.any()) if whole is None else whole.masked
+    any_missing = missing > 0 if whole is None else whole.missing
+    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=kernel is not None)
+    if p.keep_observed and (p.scale > 1 or not any_missing):
         why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
         raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
 
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     notes = []
-    if mask is not None and not masked.any():
+    if mask is not None and not any_masked:
         notes.append("The mask marks no pixel: nothing is filled in.")
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
     impulses, unmasked = 0, observed
-    if p.noise in ("auto", "impulse"):
+    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
         hit = find_impulses(planes.astype(np.float64), observed)
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
@@ -153,18 +161,20 @@ def _check(
             )
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
-    limits = find_limits(planes, observed)
+    limits = find_limits(planes, observed) if whole is None else whole.limits
     sigma, photon_noise = p.sigma, None
     if p.noise == "poisson" and sigma is not None:
         raise InputError(
             f"sigma is {sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
             "leave sigma out, or say 'gaussian'"
         )
-    if p.noise in ("auto", "poisson") and sigma is None:
+    if whole is not None:
+        sigma, photon_noise = whole.sigma, whole.photon_noise
+    elif p.noise in ("auto", "poisson") and sigma is None:
         photon_noise = fit_photon_noise(planes.astype(np.float64), observed, limits)
         if p.noise == "poisson" and photon_noise is None:
             notes.append("No photon noise was found: the noise does not grow with the signal.")
-    if photon_noise is not None:
+    if whole is None and photon_noise is not None:
         variance = photon_noise.variance(planes[observed].astype(np.float64))
         sigma = _below_half_range(float(np.sqrt(variance.mean())), planes, observed)
         lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
@@ -176,8 +186,9 @@ def _check(
         sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
         sigma = _below_half_range(sigma, planes, observed)
         notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
-    values = ValueRange.of(planes, observed, sigma)
-    p = fill_in(p, task, sigma / values.span * 255, holes=not observed.all())
+    values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
+    holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
+    p = fill_in(p, task, sigma / values.span * 255, holes=holes)
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     device = choose_device(p.device)
     if p.device == "auto" and device.type == "cpu":
@@ -216,6 +227,7 @@ def plan(
     *,
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Plan:
     """Say what `restore` would do with the same arguments, without doing it.
@@ -226,7 +238,7 @@ def plan(
         As `restore`.
     """
     with _in_words():
-        return _check(image, mask, psf, _parameters(parameters, overrides)).plan
+        return _check(image, mask, psf, _parameters(parameters, overrides), calibration).plan
 
 
 def _parameters(parameters: Parameters | None, overrides: dict[str, Any]) -> Parameters:
@@ -354,6 +366,7 @@ def solve(
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     control: Control | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Generator[Plan | Step | Result, None, None]:
     """Restore one image, step by step.
@@ -381,7 +394,7 @@ def solve(
     control = control or Control()
     began = time.perf_counter()
     with _in_words():
-        given = _check(image, mask, psf, p)
+        given = _check(image, mask, psf, p, calibration)
         yield given.plan
         check_memory(given.plan)
         yield from _run(given, control, began)
@@ -458,6 +471,7 @@ def restore(
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     control: Control | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Result:
     """Restore one image.
@@ -473,6 +487,8 @@ def restore(
     parameters : Parameters, optional
     control : Control, optional
         To pause, stop or cancel the run from another thread.
+    calibration : Calibration, optional
+        What was measured of the whole that this image is a part of; measured here if left out.
     **overrides
         Any field of `Parameters`, such as `scale=2` or `sigma=12`.
 
@@ -488,7 +504,8 @@ def restore(
     RestorationError
         If the run fails or is cancelled.
     """
-    for record in solve(image, mask, psf=psf, parameters=parameters, control=control, **overrides):
+    given = {"psf": psf, "parameters": parameters, "control": control, **overrides}
+    for record in solve(image, mask, calibration=calibration, **given):
         if isinstance(record, Result):
             return record
     raise RestorationError("the run was cancelled")
