@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from ome_zarr_models import open_ome_zarr
+from ome_zarr_models import v04, v05
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
@@ -142,8 +142,11 @@ def test_the_metadata_of_an_imagej_tiff_survive(noisy, run, tmp_path):
 def test_through_ome_zarr_and_back(version, ome, run, tmp_path):
     run(ome, tmp_path / "out.ome.tif")
     run(ome, tmp_path / "out.ome.zarr", version=version)
-    model = open_ome_zarr(zarr.open_group(tmp_path / "out.ome.zarr", mode="r"))
-    assert version.replace(".", "") in type(model).__module__
+    attributes = dict(zarr.open_group(tmp_path / "out.ome.zarr", mode="r").attrs)
+    if version == "0.4":
+        v04.image.ImageAttrs.model_validate(attributes)
+    else:
+        v05.image.ImageAttrs.model_validate(attributes["ome"])
     with (
         open_stack(ome) as before,
         open_stack(tmp_path / "out.ome.zarr") as after,
@@ -220,7 +223,8 @@ def test_masks_for_all_planes_and_for_each(ome, noisy, run, quick, tmp_path):
         run(ome, tmp_path / f"{name}.ome.tif", kept, mask=tmp_path / f"{name}.tif")
         changed = tifffile.imread(tmp_path / f"{name}.ome.tif") != noisy
         assert not (changed & (mask == 0)).any()
-        assert changed[..., mask != 0].mean() > 0.9 if name == "one" else changed.any()
+        marked = np.broadcast_to(mask != 0, changed.shape)
+        assert changed[marked].mean() > 0.9
     tifffile.imwrite(
         tmp_path / "two.tif", each[:2], photometric="minisblack", metadata={"axes": "ZYX"}
     )
@@ -349,18 +353,24 @@ def test_memory_does_not_grow_with_the_image(quick, tmp_path, monkeypatch):
 
     monkeypatch.setattr(stacks, "restore_part", nothing)
     peaks = []
-    for side in (2048, 4096):
+    for side in (2048, 2048, 4096):  # the first for what is imported
         source = tmp_path / f"{side}.zarr"
         array = zarr.create_array(
-            source, shape=(side, side), chunks=(256, 256), dtype="uint16", zarr_format=3
+            source,
+            shape=(side, side),
+            chunks=(1024, 1024),
+            dtype="uint16",
+            zarr_format=3,
+            overwrite=True,
         )
         array[:, :] = np.broadcast_to(np.arange(side, dtype=np.uint16), (side, side))
         tracemalloc.start()
         p = dataclasses.replace(quick, sigma=1.0, noise="gaussian")
-        list(restore_stack(source, tmp_path / f"out{side}.zarr", p, StackOptions(tile=512)))
+        target = tmp_path / f"out{side}.zarr"
+        list(restore_stack(source, target, p, StackOptions(tile=512), replace=True))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[2] < 1.2 * peaks[1], peaks
 
 
 def test_the_record_is_json(ome, run, tmp_path):
