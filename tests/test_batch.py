@@ -1,4 +1,4 @@
-"""Many files: which ones, a note of each, resumed, one bad one among them, a page that shows them."""
+"""Many files: which ones, a note of each, resumed, a bad one among them, a page that shows them."""
 
 from __future__ import annotations
 

@@ -252,5 +252,4 @@ def _run(run: Any, bar: Any, workers: Pool, *, resume: bool) -> list[Any]:
         bar.update(1)
         if isinstance(outcome, Failed):
             failed.append(outcome)
-            bar.write(f"{outcome.source}: {outcome.why}", file=sys.stderr)
     return failed
