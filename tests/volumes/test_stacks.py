@@ -19,7 +19,8 @@ from napari_dred.io import read_record
 from napari_dred.io.axes import Selection
 from napari_dred.io.stack import open_stack
 from napari_dred.volumes import stacks
-from napari_dred.volumes.stacks import Progress, StackOptions, restore_stack
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import Progress, restore_stack
 
 from .conftest import SIGMAS, clean_plane
 
