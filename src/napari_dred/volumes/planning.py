@@ -143,7 +143,14 @@ class StackPlan:
     def job(self, work: Path) -> Job:
         """What every process that works on it knows."""
         overlap = max(OVERLAP, 2 * reach(self.parameters, self.psf))
-        options = self.options
+        options, p = self.options, self.parameters
+        grid = Grid.of(self.plane, max(self.longest, 2 * overlap), overlap)
+        in_parts = options.around_mask or len(grid.tiles) > 1
+        if in_parts and p.boundary == "circular" and (p.blur_sigma or self.psf is not None):
+            raise InputError(
+                "boundary is 'circular', which holds for a whole plane only, and this one is "
+                "restored in parts; choose another boundary, or a larger tile"
+            )
         return Job(
             source=self.source.absolute(),
             axes=options.axes,
@@ -152,7 +159,7 @@ class StackPlan:
             psf=self.psf,
             parameters=self.parameters,
             selection=self.selection,
-            grid=Grid.of(self.plane, max(self.longest, 2 * overlap), overlap),
+            grid=grid,
             around_mask=options.around_mask,
             work=work.absolute(),
             axes_made=self.axes_made,

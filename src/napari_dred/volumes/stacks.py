@@ -99,6 +99,8 @@ def restore_stack(
         plan = StackPlan(stack, source, output, kind, p, options, dtype)
     work = plan.prepare(pool.workers, resume=resume)
     try:
+        if p.keep_observed and p.scale > 1:
+            raise InputError(f"keep_observed keeps pixels as they are, but the scale is {p.scale}")
         yield from _restore(plan, plan.job(work), pool, began)
     except InputError:
         shutil.rmtree(work)  # with this input nothing can be resumed
@@ -114,6 +116,12 @@ def _restore(
     left = [place for place in job.selection.places() if not job.done(place).exists()]
     notes: list[str] = []
     scans = list(pool.run(scan, [(job, place) for place in job.selection.places()]))
+    missing = sum(s.missing for s in scans)
+    if not missing and (p.keep_observed or job.around_mask):
+        raise InputError(
+            f"{plan.source}: no pixel is missing, and all others are to be kept as they are: "
+            "nothing is left to restore; give a mask that marks some"
+        )
     wholes: dict[int, Calibration] = {}
     for channel in job.selection.range("C"):
         mine = sorted((s for s in scans if s.place.c == channel), key=lambda s: s.place)

@@ -7,10 +7,7 @@ the same: a piece that was cut off is done again, and what is done twice is no h
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.io import enlarged
 from napari_dred.io.axes import Place
 from napari_dred.io.ome_zarr import blocks, open_level
+from napari_dred.io.write_stack import whole_file
 from napari_dred.volumes.job import Job, Reader, Scan
 from napari_dred.volumes.regions import Region
 from napari_dred.volumes.tiles import blend, regions_around
@@ -122,7 +120,7 @@ def restore_part(job: Job, whole: Calibration, place: Place, number: int, region
         except (InputError, RestorationError) as e:
             raise type(e)(f"{job.source}, plane {place}, pixels {region}: {e}") from None
         made, seconds = result.image, result.seconds
-    with whole_path(target) as part, part.open("xb") as f:
+    with whole_file(target) as part, part.open("xb") as f:
         np.save(f, made)
     return seconds
 
@@ -178,7 +176,7 @@ def put_down(job: Job, whole: Calibration, place: Place, regions: tuple[Region, 
             if reader.stack.samples == 1 and "S" in job.axes_made:
                 image = image[..., None]
             _write(target, job, place, block, image)
-    with whole_path(job.done(place)) as part:
+    with whole_file(job.done(place)) as part:
         part.touch()
     parts.clear()
     for n in range(len(regions)):
@@ -222,14 +220,3 @@ def _write(target: Any, job: Job, place: Place, block: Region, image: NDArray[An
             target[(*index[:channel], c, *index[channel + 1 :])] = image[..., c]
     else:
         target[index] = image
-
-
-@contextmanager
-def whole_path(path: Path) -> Iterator[Path]:
-    """Give a name beside a file, which takes its place at the end."""
-    part = path.with_name(f".{secrets.token_hex(6)}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
