@@ -174,7 +174,7 @@ def test_the_plane_of_a_stack(plane, alpha, index) -> None:
     assert f"tifffile.imread('stack.tif')[{index}]\n" in as_python(Parameters(), source)
     comment, command = as_command(Parameters(), source).splitlines()
     assert comment == (
-        f"# The command line takes single planes: first save [{index}] of the stack 'stack.tif' "
+        f"# This command restores a single plane: first save [{index}] of the stack 'stack.tif' "
         "as 'stack-plane.tif'."
     )
     assert parsed(command)["input"] == Path("stack-plane.tif")

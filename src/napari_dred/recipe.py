@@ -143,7 +143,7 @@ def as_command(
     ----------
     parameters : Parameters
     image, mask, psf : Source
-        The command line reads single planes: for one out of a stack, a comment says what to save.
+        One plane is restored: for one out of a stack, a comment says what to save.
     region : Region, optional
         The part of the image that is restored.
     output : str, optional
@@ -258,7 +258,7 @@ def _to_save(*sources: Source | None) -> list[str]:
 def _plane_to_save(source: Source) -> str:
     origin = f"the layer {source.unsaved!r}" if source.unsaved else f"the stack {source.path!r}"
     return (
-        f"# The command line takes single planes: first save [{source.index}] of {origin} "
+        f"# This command restores a single plane: first save [{source.index}] of {origin} "
         f"as {_plane_name(source.path)!r}."
     )
 
