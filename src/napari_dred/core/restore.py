@@ -29,7 +29,7 @@ from napari_dred.core.photon import PhotonNoise, Uneven, fit_photon_noise, relat
 from napari_dred.core.precision import use_bfloat16
 from napari_dred.core.presets import fill_in
 from napari_dred.core.problem import Problem, State
-from napari_dred.core.records import Plan, Result, Step
+from napari_dred.core.records import Plan, PSFRecord, Result, Step
 from napari_dred.core.values import ValueRange
 
 MIN_SIDE = 8
@@ -198,6 +198,7 @@ def _check(
         memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
         notes=tuple(notes),
+        psf=None if psf is None else PSFRecord.of(psf),
     )
     return _Input(a, planes, observed, unmasked, kernel, values, limits, photon_noise, plan_)
 
