@@ -141,7 +141,7 @@ def restore(
     """
     if psf is not None and options["blur_sigma"] is not None:
         raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
-    parameters = _parameters(settings, options)
+    parameters = _parameters(settings, options, psf)
     if psf is not None and parameters.blur_sigma:
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
@@ -188,13 +188,18 @@ def restore(
     return INTERRUPTED if interrupted else DONE
 
 
-def _parameters(settings: Path | None, options: dict[str, Any]) -> Parameters:
+def _parameters(
+    settings: Path | None, options: dict[str, Any], psf: Path | None = None
+) -> Parameters:
     given = {name: value for name, value in options.items() if value is not None}
     if settings is None:
         return Parameters.from_dict(given)
     from napari_dred.recipe import read_settings
 
-    return read_settings(settings).replace(**given)
+    read = read_settings(settings)
+    if read.psf is not None and psf is None and "blur_sigma" not in given:
+        raise InputError(f"{settings}: this run had a {read.psf}; give it as --psf")
+    return read.parameters.replace(**given)
 
 
 def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:

@@ -47,7 +47,7 @@ class Planner:
         self.seconds, self.error = seconds, error
         self.calls, self.threads, self.at_once, self.most = [], set(), 0, 0
 
-    def __call__(self, image, mask, region, parameters):
+    def __call__(self, image, mask, region, parameters, psf):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.calls.append((image, mask, region, parameters))

@@ -13,8 +13,9 @@ from napari.components import ViewerModel
 from napari.utils import progress
 
 from napari_dred import InputError, Parameters, Plan, RestorationError
-from napari_dred.viewer import form, run, samples
-from napari_dred.viewer.form import NO_MASK, RECTANGLE, VISIBLE
+from napari_dred.viewer import mask_fields, run, samples
+from napari_dred.viewer.advanced import RECTANGLE, VISIBLE, Advanced
+from napari_dred.viewer.mask_fields import NO_MASK
 from napari_dred.viewer.masks import read_mask
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.restore_widget import RestoreWidget
@@ -606,7 +607,7 @@ def test_the_mask_is_read_when_it_changes_and_not_when_the_view_does(
         reads.append(args)
         return read_mask(*args)
 
-    monkeypatch.setattr(form, "read_mask", counting)
+    monkeypatch.setattr(mask_fields, "read_mask", counting)
     panel, viewer, _ = make_panel()
     viewer.add_image(np.zeros((3, 200, 200)))
     labels = viewer.add_labels(np.ones((3, 200, 200), int))
@@ -615,7 +616,7 @@ def test_the_mask_is_read_when_it_changes_and_not_when_the_view_does(
     qtbot.wait(200)  # what was still under way
     reads.clear()
     shown = []
-    monkeypatch.setattr(form.RestoreForm, "_region", lambda self, image: shown.append(image))
+    monkeypatch.setattr(Advanced, "region_of", lambda self, image: shown.append(image))
     viewer.scene.camera.zoom = 3
     qtbot.wait(200)
     assert shown == []  # nothing depends on the view
@@ -841,7 +842,7 @@ class FakePlanner:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, image, mask, region, parameters):
+    def __call__(self, image, mask, region, parameters, psf):
         self.asked.append((image, mask, region, parameters))
         lost = 0 if mask is None else int(mask.sum())
         return Plan(
@@ -908,8 +909,7 @@ def test_found_pixels_become_the_mask(qtbot, make_panel, picture):
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=5000)
     assert panel.form.mask.value is viewer.layers[-1]
     assert forecast_done(qtbot, panel).endswith("will be replaced.")
-    _, mask, _ = panel.form.read()
-    np.testing.assert_array_equal(mask, image.data == 0)
+    np.testing.assert_array_equal(panel.form.read().mask, image.data == 0)
 
 
 def test_a_closed_panel_works_nothing_out(qtbot, make_napari_viewer, picture, fake_solver):

@@ -16,7 +16,7 @@ from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
 from napari_dred.core.presets import fill_in
-from napari_dred.core.records import Plan
+from napari_dred.core.records import Plan, PSFRecord
 from napari_dred.core.values import ValueRange
 
 MIN_SIDE = 8
@@ -153,6 +153,7 @@ def check(image: ArrayLike, mask: ArrayLike | None, psf: ArrayLike | None, p: Pa
         memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
         notes=tuple(notes),
+        psf=None if psf is None else PSFRecord.of(psf),
     )
     return Given(a, planes, observed, unmasked, kernel, values, noise.limits, noise.photon, plan)
 

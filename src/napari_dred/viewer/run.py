@@ -36,12 +36,30 @@ class Source:
         The part that is restored; all of it if None.
     layer : weak reference
         To the input's layer, which is not kept alive.
+    psf : (k, l) array or None
+        The measured PSF.
+    psf_name : str
+        Its layer's name.
+    label : int or None
+        The only label of the mask that is missing.
     """
 
     plane: Plane
     mask: NDArray[np.bool_] | None
     region: Region | None
     layer: weakref.ref[Image]
+    psf: NDArray[Any] | None = None
+    psf_name: str = ""
+    label: int | None = None
+
+    def provenance(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        """What goes into a result's metadata: how it was made, and of what."""
+        more: dict[str, Any] = {}
+        if self.psf is not None:
+            more["psf"] = self.psf_name
+        if self.label is not None:
+            more["label"] = self.label
+        return provenance(self.plane, self.region, made, more)
 
 
 class Run:
@@ -65,7 +83,7 @@ class Run:
         """Make a layer of an image that the run gave: of its part, or pasted into the whole."""
         scale = self.parameters.scale
         whole = scale == 1 and image.shape[:2] == self.plane.shape
-        metadata = None if made is None else provenance(self.plane, self.region, made)
+        metadata = None if made is None else self.source.provenance(made)
         return result_layer(
             self.plane,
             image,

@@ -32,6 +32,7 @@ from napari_dred.viewer.compare.views import (
 from napari_dred.viewer.fields import alive
 from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane
 from napari_dred.viewer.masks import read_mask
+from napari_dred.viewer.psf import psf_of
 
 
 class CompareWidget(Container[Any]):
@@ -259,7 +260,8 @@ class CompareWidget(Container[Any]):
     def _residual_work(self, observed: Plane, restored: Plane) -> Callable[[], Signed]:
         mask = self.form.mask.value
         lost = None if mask is None else read_mask(mask, self.form.before.value, self._viewer)
-        return residual_work(observed, restored, lost)
+        psf = psf_of(restored.history, self._viewer)
+        return residual_work(observed, restored, lost, psf)
 
     def _start(self, latest: Latest, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self.form.status.value = "Computing…"
