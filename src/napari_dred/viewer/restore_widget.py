@@ -248,13 +248,17 @@ class RestoreWidget(Container[Any]):
             self.form.show_sigma(plan.sigma)
 
     def _show_result(self, run: Run, result: Result) -> None:
-        """Add the result's layer; if it cannot be laid over its input, then by itself."""
+        """Make the preview the result, or add a layer; if not over its input, then by itself."""
         name = f"{run.plane.name} restored"
         made = result.provenance()
         layer: Layer | None = None
         try:
-            layer = Layer.create(*run.layer_data(result.image, name, made))
-            self._viewer.add_layer(layer)
+            data = run.layer_data(result.image, name, made)
+            if self.course.show_result(data):
+                self.reset_choices()  # from now on it can be somebody's input
+            else:
+                layer = Layer.create(*data)
+                self._viewer.add_layer(layer)
         except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
             if layer is None or layer not in self._viewer.layers:
                 made = provenance(run.plane, run.region, made)
