@@ -16,6 +16,7 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration, plural, sentence
 from napari_dred.viewer.course import Course
+from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
@@ -302,6 +303,7 @@ class RestoreWidget(Container[Any]):
             self.form.close_down()
             self.forecast.pause()
         else:
+            dock_with_others(self.native)
             self.forecast.resume()
             self.form.refresh_later()  # in napari's style the labels have another width
 
