@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_dred.core.calibration import Calibration
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
@@ -87,7 +88,13 @@ def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> s
     return p.task
 
 
-def check(image: ArrayLike, mask: ArrayLike | None, psf: ArrayLike | None, p: Parameters) -> Given:
+def check(
+    image: ArrayLike,
+    mask: ArrayLike | None,
+    psf: ArrayLike | None,
+    p: Parameters,
+    whole: Calibration | None = None,
+) -> Given:
     """Check what the user gave, and find out what it does not say.
 
     Raises
@@ -118,21 +125,25 @@ def check(image: ArrayLike, mask: ArrayLike | None, psf: ArrayLike | None, p: Pa
 
     broken = int((~finite).any(0).sum())
     missing = int((~observed).any(0).sum())
-    task = _find_task(p, masked=bool(masked.any()), broken=broken > 0, blurred=kernel is not None)
-    if p.keep_observed and (p.scale > 1 or not missing):
+    # What is a part is restored as the whole is, whatever lies in it.
+    any_masked = bool(masked.any()) if whole is None else whole.masked
+    any_missing = missing > 0 if whole is None else whole.missing
+    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=kernel is not None)
+    if p.keep_observed and (p.scale > 1 or not any_missing):
         why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
         raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
 
     notes = []
-    if mask is not None and not masked.any():
+    if mask is not None and not any_masked:
         notes.append("The mask marks no pixel: nothing is filled in.")
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
-    noise = _find_noise(planes, observed, p, notes)
+    noise = _find_noise(planes, observed, p, whole, notes)
     sigma, unmasked, observed = noise.sigma, observed, noise.observed
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
-    values = ValueRange.of(planes, observed, sigma)
-    p = fill_in(p, task, sigma / values.span * 255, holes=not observed.all())
+    values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
+    holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
+    p = fill_in(p, task, sigma / values.span * 255, holes=holes)
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     device = choose_device(p.device)
     if p.device == "auto" and device.type == "cpu":
@@ -168,7 +179,11 @@ class _Noise:
 
 
 def _find_noise(
-    planes: NDArray[Any], observed: NDArray[np.bool_], p: Parameters, notes: list[str]
+    planes: NDArray[Any],
+    observed: NDArray[np.bool_],
+    p: Parameters,
+    whole: Calibration | None,
+    notes: list[str],
 ) -> _Noise:
     """Find kind and level of the noise, as far as they were not given; say so in the notes."""
     if p.noise == "poisson" and p.sigma is not None:
@@ -178,7 +193,7 @@ def _find_noise(
         )
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     impulses = 0
-    if p.noise in ("auto", "impulse"):
+    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
         hit = find_impulses(planes.astype(np.float64), observed)
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
@@ -192,6 +207,8 @@ def _find_noise(
             )
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
+    if whole is not None:
+        return _Noise(observed, impulses, whole.limits, whole.photon_noise, whole.sigma)
     limits = find_limits(planes, observed)
     if p.sigma is not None:
         return _Noise(observed, impulses, limits, None, p.sigma)

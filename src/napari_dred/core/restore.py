@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 import napari_dred
 from napari_dred.core.admm import dred, look_every, total_iterations
+from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
 from napari_dred.core.devices import choose_device, threads
@@ -38,6 +39,7 @@ def plan(
     *,
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Plan:
     """Say what `restore` would do with the same arguments, without doing it.
@@ -48,7 +50,7 @@ def plan(
         As `restore`.
     """
     with _in_words():
-        return check(image, mask, psf, _parameters(parameters, overrides)).plan
+        return check(image, mask, psf, _parameters(parameters, overrides), calibration).plan
 
 
 def _parameters(parameters: Parameters | None, overrides: dict[str, Any]) -> Parameters:
@@ -147,6 +149,7 @@ def solve(
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     control: Control | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Generator[Plan | Step | Result, None, None]:
     """Restore one image, step by step.
@@ -174,7 +177,7 @@ def solve(
     control = control or Control()
     began = time.perf_counter()
     with _in_words():
-        given = check(image, mask, psf, p)
+        given = check(image, mask, psf, p, calibration)
         yield given.plan
         check_memory(given.plan)
         yield from _run(given, control, began)
@@ -260,6 +263,7 @@ def restore(
     psf: ArrayLike | None = None,
     parameters: Parameters | None = None,
     control: Control | None = None,
+    calibration: Calibration | None = None,
     **overrides: Any,
 ) -> Result:
     """Restore one image.
@@ -275,6 +279,8 @@ def restore(
     parameters : Parameters, optional
     control : Control, optional
         To pause, stop or cancel the run from another thread.
+    calibration : Calibration, optional
+        What was measured of the whole that this image is a part of; measured here if left out.
     **overrides
         Any field of `Parameters`, such as `scale=2` or `sigma=12`.
 
@@ -290,7 +296,8 @@ def restore(
     RestorationError
         If the run fails or is cancelled.
     """
-    for record in solve(image, mask, psf=psf, parameters=parameters, control=control, **overrides):
+    given = {"psf": psf, "parameters": parameters, "control": control, **overrides}
+    for record in solve(image, mask, calibration=calibration, **given):
         if isinstance(record, Result):
             return record
     raise RestorationError("the run was cancelled")
