@@ -64,6 +64,12 @@ def test_missing_and_cut_off_samples_are_never_held_out(noise):
     assert not (held & (y >= 1)).any()
 
 
+def test_too_few_held_out_samples_say_nothing(noise):
+    assert not HeldOut(_problem(noise), 0.05, seed=0).enough
+    assert HeldOut(_problem(noise), 0.15, seed=0).enough
+    assert not HeldOut(_problem(noise), 0, seed=0).enough
+
+
 def test_nothing_to_hold_out_is_not_a_number(noise):
     held_out = HeldOut(_problem(noise, observed=torch.zeros(1, 3, *SIZE, dtype=torch.bool)), 0.5, 0)
     assert math.isnan(float(held_out.error(noise)))

@@ -97,7 +97,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     scaled multiplier U (Eq. 13). X and U see the T_Theta(Z) that the last Adam
     step was computed from. A share `p.held_out` of the samples is left out of Eq. (9);
     once the error on them has been rising for a while, the run ends with the
-    image that was best there.
+    image that was best there. In an image too small for that, none are left out.
 
     Parameters
     ----------
@@ -137,7 +137,8 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     aside: _Good | None = None
     shown = zero.sum(), zero.sum()
     failures = 0
-    held_out = HeldOut(problem, p.held_out, p.seed) if p.held_out else None
+    held_out: HeldOut | None = HeldOut(problem, p.held_out, p.seed)
+    held_out = held_out if held_out and held_out.enough else None
     best = BestImage()
 
     for k in range(1, p.iterations + 1):

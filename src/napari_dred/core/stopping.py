@@ -8,6 +8,7 @@ from torch import Tensor
 from napari_dred.core.problem import Problem, rms
 
 LOOK_EVERY = 10  # iterations: the error changes slowly, and to read it is to wait for a GPU
+LEAST_HELD_OUT = 500  # samples; of fewer, the error is too uncertain to stop by
 PATIENCE = 50  # iterations that it must have been worse than at its best
 TOLERANCE = 0.005  # how much worse, in parts: below that it is the noise of the held-out samples
 
@@ -34,6 +35,11 @@ class HeldOut:
         self._count = self._held.sum()
         self._problem = problem
         self.fitted = (~self._held).to(y.dtype)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many that the error tells anything."""
+        return int(self._count) >= LEAST_HELD_OUT
 
     def error(self, x: Tensor) -> Tensor:
         """Root mean square of Y - H X over the held-out samples, in units of the noise level.
