@@ -17,7 +17,7 @@ from torch.nn import functional as F
 import napari_dred
 from napari_dred.core.admm import dred, look_every
 from napari_dred.core.control import Control, Interrupted
-from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
+from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.devices import choose_device, describe, free_memory
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
@@ -270,8 +270,9 @@ def _problem(given: _Input, control: Control) -> Problem:
         control.check()
     low, high = given.values.to_unit(np.array(given.limits))
     sigma = given.plan.sigma / given.values.span
-    denoiser: Denoiser = FFDNetDenoiser(
-        len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
+    assert p.denoiser is not None
+    denoiser = build_denoiser(
+        p.denoiser, len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
     )
     y, level = torch.from_numpy(unit)[None].to(device), None
     if given.photon_noise is not None:
@@ -394,7 +395,8 @@ def _step(state: State, total: int) -> Step:
 def _run(given: _Input, control: Control, began: float) -> Generator[Step | Result, None, None]:
     p = given.plan.parameters
     assert p.iterations is not None and p.method is not None
-    total = p.iterations + (p.polish or 0 if p.method == "dred" else 0)
+    total = p.iterations + (p.polish or 0 if p.method != "hqs" else 0)
+    solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
     steps, last = list[Step](), None
     reason = "iterations"
     states: Iterator[State] | None = None
@@ -402,7 +404,7 @@ def _run(given: _Input, control: Control, began: float) -> Generator[Step | Resu
         # The number of threads is the process's: set only while a step is computed.
         with _threads(p.threads):
             try:
-                states = states or SOLVERS[p.method](_problem(given, control), p)
+                states = states or solver(_problem(given, control), p)
                 state = next(states, None)
             except Interrupted:
                 if control.cancelled:
