@@ -21,10 +21,11 @@ Planes = NDArray[np.float64]
 def nlm(planes: Planes, sigma: float) -> Planes:
     """Non-local means of (C, H, W), with the settings of DeepRED (Mataev et al. 2019)."""
     pixels = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
-    out: Planes = denoise_nl_means(
+    out = denoise_nl_means(
         pixels, patch_size=5, patch_distance=6, h=0.6 * sigma, fast_mode=True, channel_axis=-1
     )
-    return np.ascontiguousarray(np.moveaxis(out, -1, 0))
+    # It drops the axis of a single channel.
+    return np.ascontiguousarray(np.moveaxis(np.reshape(out, pixels.shape), -1, 0))
 
 
 def load_bm3d() -> Callable[[Planes, float], Planes]:

@@ -59,6 +59,10 @@ def normalisation(features: int) -> nn.BatchNorm2d:
 
 def block(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution, normalisation, leaky rectifier."""
+    if kernel == 1 and stride > 1:
+        # Every second pixel is taken first: torch 2.13 writes beyond its memory on the way back
+        # through a 1 x 1 convolution with a stride.
+        return nn.Sequential(nn.AvgPool2d(1, stride), *block(n_in, n_out, 1))
     return nn.Sequential(
         StripedConvolution(n_in, n_out, kernel, stride),
         normalisation(n_out),

@@ -25,7 +25,8 @@ class BoundedConvolution(StripedConvolution):
         self.register_buffer("left", torch.ones(n_out), persistent=False)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return super()._conv_forward(input, self.bounded(weight), bias)
+        out: Tensor = super()._conv_forward(input, self.bounded(weight), bias)
+        return out
 
     def bounded(self, weight: Tensor) -> Tensor:
         """W / max(1, its norm / bound)."""
