@@ -143,9 +143,9 @@ def check(
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
     holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
-    p = fill_in(p, task, sigma / values.span * 255, holes=holes)
-    size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     device = choose_device(p.device)
+    p = fill_in(p, task, sigma / values.span * 255, holes=holes, device=device.type)
+    size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     if p.device == "auto" and device.type == "cpu":
         notes.append("No GPU was found: running on the CPU.")
     with threads(p.threads):

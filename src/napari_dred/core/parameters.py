@@ -19,7 +19,7 @@ from napari_dred.core.methods import DENOISERS, METHODS, PRIORS, REGULARISERS
 TASKS = ("denoise", "inpaint", "sr", "deblur")
 SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
-PRESETS = ("default", "preview", "paper", "paper-code")
+PRESETS = ("default", "preview", "fast", "best", "paper", "paper-code")
 NOISES = ("auto", "gaussian", "impulse", "poisson")
 OUTPUT_DTYPES = ("same", "float32")
 
@@ -84,7 +84,11 @@ class Parameters:
 
     # How it is done.
     preset: str = _option(
-        "default", "Set of values for everything that is not given.", choices=PRESETS
+        "default",
+        "Set of values for everything that is not given: 'preview', the denoiser alone; 'fast', a "
+        "small network beside it; 'best', the paper's network, for a GPU; 'default', 'best' on a "
+        "CUDA device and 'fast' elsewhere; 'paper' and 'paper-code', as published.",
+        choices=PRESETS,
     )
     method: str | None = _option(
         None,
