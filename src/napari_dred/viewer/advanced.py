@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 
@@ -75,7 +75,10 @@ class Advanced:
             *(self.preset, self.iterations, self.device, self.region, self.shapes),
             *(self.boundary, self.output_dtype, *self.general.widgets, self.solver_fold),
         ]
-        self.widgets: list[Any] = [self.fold, *self._folded, *self.solver.widgets]
+        # By themselves: their names are longer than those of the other fields.
+        self.solver_box: Container[Any] = Container(widgets=self.solver.widgets, labels=True)
+        self.solver_box.margins = (0, 0, 0, 0)
+        self.widgets: list[Any] = [self.fold, *self._folded]
         self.preset.changed.connect(self._on_preset)
 
     def values(self) -> dict[str, Any]:
@@ -145,8 +148,7 @@ class Advanced:
         self.solver_fold.text = f"Solver  {'▾' if all_unfolded else '▸'}"
         for widget in self._folded:
             widget.visible = unfolded
-        for widget in self.solver.widgets:
-            widget.visible = unfolded and all_unfolded
+        self.solver_box.visible = unfolded and all_unfolded
         self.shapes.visible = unfolded and self.region.value == RECTANGLE
         self.boundary.visible = unfolded and blurred
 
