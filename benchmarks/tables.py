@@ -11,6 +11,8 @@ from benchmarks.results import FOLDER
 TITLES = {
     "denoisers": "Denoisers: mean PSNR in dB, the same noise for all weights",
     "quality": "Frozen cases, 8-bit TIFF in and out through the command line",
+    "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
+    "speed": "Seconds an iteration and peak memory in MiB, colour",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
     "latency": "Gaps between the ticks of a timer of 10 ms in napari's window during a run, in ms",
@@ -20,6 +22,7 @@ TITLES = {
 # of its cases, and what is averaged.
 MEANS = {
     "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
+    "stopping": (["preset", "held_out", "crop"], ["psnr_y", "oracle", "loss", "iterations"]),
     "micrographs": (["method", "crop"], ["psnr", "ssim", "seconds"]),
 }
 

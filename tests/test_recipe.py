@@ -37,7 +37,9 @@ from napari_dred.volumes import Region, solve_region
 FIELDS = {f.name: f for f in dataclasses.fields(Parameters)}
 HINTS = get_type_hints(Parameters)
 IMAGE = Source("in.png")
-QUICK = Parameters(iterations=2, width=8, depth=2, polish=0, sigma=5, threads=1, device="cpu")
+QUICK = Parameters(
+    iterations=2, width=8, depth=2, polish=0, blend=0, sigma=5, threads=1, device="cpu"
+)
 
 
 def allowed_values(name: str) -> st.SearchStrategy[Any]:

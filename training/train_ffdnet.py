@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from patterns import draw_over
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -25,7 +26,6 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from napari_dred.core.denoisers.ffdnet import FFDNet
-from patterns import draw_over
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255

@@ -24,7 +24,8 @@ import click
 from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
-from napari_dred.options import TwoLists, parameter_options
+from napari_dred.options import TwoLists, chosen, parameter_options
+from napari_dred.stack_cli import STACK_OPTIONS, batch, is_for_stacks, restore_file, stack_options
 from napari_dred.text import duration, memory
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def commands() -> None:
 @commands.command(cls=TwoLists)
 @click.argument("input", type=_file)
 @click.option(
-    "-o", "--output", type=_file, required=True, help="TIFF or PNG file to write (.tif, .png)."
+    "-o",
+    "--output",
+    type=_file,
+    required=True,
+    help="File to write: .tif or .png; a stack: .ome.tif, .tif or .ome.zarr.",
 )
 @click.option(
     "--mask",
@@ -113,6 +118,7 @@ def commands() -> None:
     "--scale, write them alone.",
 )
 @parameter_options
+@stack_options
 @click.option(
     "--settings",
     type=_file,
@@ -132,7 +138,10 @@ def restore(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Restore the image in the file INPUT (TIFF, PNG or JPEG).
+    """Restore the image in the file INPUT (TIFF, PNG, JPEG or OME-Zarr).
+
+    Of a stack (axes T, C and Z before Y and X) every plane is restored, with
+    one noise level for each channel, and the metadata are kept.
 
     What is wrong with it is what the options say, several at once allowed:
     missing pixels (--mask), too low a resolution (--scale), blur (--blur-sigma
@@ -141,13 +150,18 @@ def restore(
     """
     if psf is not None and options["blur_sigma"] is not None:
         raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
-    parameters = _parameters(settings, options, psf)
+    stack = {name: options.pop(name) for name in STACK_OPTIONS}
+    parameters = chosen(settings, options, psf)
     if psf is not None and parameters.blur_sigma:
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
         )
     _check_target(output, force, others=[p for p in (mask, psf, settings) if p is not None])
 
+    if is_for_stacks(input, output, stack):
+        if region is not None:
+            raise click.UsageError("--region is for single planes; leave it out for a stack")
+        return restore_file(input, output, mask, psf, parameters, stack, force, as_json)
     from napari_dred.io import check_output, read_mask, read_picture, read_psf, write_picture
     from napari_dred.volumes import Region
 
@@ -188,20 +202,6 @@ def restore(
     return INTERRUPTED if interrupted else DONE
 
 
-def _parameters(
-    settings: Path | None, options: dict[str, Any], psf: Path | None = None
-) -> Parameters:
-    given = {name: value for name, value in options.items() if value is not None}
-    if settings is None:
-        return Parameters.from_dict(given)
-    from napari_dred.recipe import read_settings
-
-    read = read_settings(settings)
-    if read.psf is not None and psf is None and "blur_sigma" not in given:
-        raise InputError(f"{settings}: this run had a {read.psf}; give it as --psf")
-    return read.parameters.replace(**given)
-
-
 def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
     """Refuse, before anything is computed, a place that cannot be written to."""
     try:
@@ -211,7 +211,7 @@ def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
     except OSError as e:  # a name that is too long, links that lead in a circle, ...
         raise InputError(f"{output}: {e.strerror}") from None
     folder = Path(os.path.realpath(output)).parent
-    if there == stat.S_IFDIR:
+    if there == stat.S_IFDIR and output.suffix.lower() != ".zarr":
         raise InputError(f"{output}: this is a folder; give the name of a file")
     if not folder.is_dir():
         raise InputError(f"{output}: there is no folder {folder}")
@@ -294,6 +294,9 @@ def _ctrl_c_stops(control: Control) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+commands.add_command(batch)
 
 
 # compare

@@ -200,7 +200,8 @@ def test_published_code_s_column_is_whole(task, column):
         *(p.lam, p.mu, p.learning_rate, p.learning_rate_decay, p.iterations),
         *(p.sigma_f, p.sigma_f_end, p.initial_x),
     )
-    assert (p.average, p.polish, p.denoise_every, p.precision) == (0.0, 0, 1, "float32")
+    assert (p.average, p.denoise_every, p.precision) == (0.0, 1, "float32")
+    assert (p.polish, p.blend, p.held_out) == (0, 0, 0)
     assert (p.width, p.depth, p.uniform_width, p.jitter) == (128, 5, True, 0.02)
 
 

@@ -25,7 +25,7 @@ from napari_dred.viewer.masks import read_mask
 
 pytestmark = pytest.mark.window
 
-QUICK = Parameters(iterations=2, width=8, depth=2, polish=0, sigma=5.1234567, device="cpu")
+QUICK = Parameters(iterations=2, width=8, depth=2, polish=0, blend=0, sigma=5.1234567, device="cpu")
 
 
 @pytest.fixture

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.errors import RestorationError
-from napari_dred.core.hqs import polish
+from napari_dred.core.hqs import descend, polish
 from napari_dred.core.networks.skip import SkipNetwork, level_widths
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State, denoiser_level, rms, watch
+from napari_dred.core.stopping import LOOK_EVERY, BestImage, HeldOut
 
 KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
 # a multiple of `look_every`
@@ -37,14 +38,38 @@ _Good = tuple[dict[str, Any], _Variables]
 
 
 def dred(problem: Problem, p: Parameters) -> Iterator[State]:
-    """`admm`, then `p.polish` steps of half-quadratic splitting from its result."""
-    assert p.polish is not None
-    state = None
-    for state in admm(problem, p):
-        yield state
-    if state is not None and p.polish:
-        for step in polish(dataclasses.replace(problem, start=state.x), p.polish):
-            yield dataclasses.replace(step, iteration=state.iteration + step.iteration)
+    """`admm` between two runs of half-quadratic splitting (HQS).
+
+    The first takes `p.blend` calls of the denoiser and gives an image by itself. The second
+    brings the result of `admm` back to the data in `p.polish` calls. What comes out is the
+    mean of both images: network and denoiser err differently, so that the mean is nearer to
+    the truth than either. On the way there the share of the second grows from 0 to 1/2.
+    """
+    assert p.blend is not None and p.polish is not None and p.iterations is not None
+    first, done = None, 0
+    if p.blend:
+        for state in descend(problem, p.blend):
+            yield state
+            first, done = state.x, state.iteration
+
+    def blended(state: State, progress: float) -> State:
+        x = state.x if first is None else torch.lerp(first, state.x, progress / 2)
+        kept = None if state.kept is None else done + state.kept
+        return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
+
+    last = None
+    for last in admm(problem, p):
+        yield blended(last, last.iteration / p.iterations)
+    if last is not None and p.polish:
+        done += last.iteration
+        for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
+            yield blended(state, 1)
+
+
+def total_iterations(p: Parameters) -> int:
+    """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
+    assert p.iterations is not None and p.blend is not None and p.polish is not None
+    return p.iterations + (p.blend + p.polish if p.method == "dred" else 0)
 
 
 def look_every(device: torch.device) -> int:
@@ -70,7 +95,9 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     Each iteration takes Adam steps on Theta (Eq. 9, with means for the sums),
     fixed-point steps on X (Eq. 12, clipped to [0, 1]) and one step on the
     scaled multiplier U (Eq. 13). X and U see the T_Theta(Z) that the last Adam
-    step was computed from.
+    step was computed from. A share `p.held_out` of the samples is left out of Eq. (9);
+    once the error on them has been rising for a while, the run ends with the
+    image that was best there. In an image too small for that, none are left out.
 
     Parameters
     ----------
@@ -92,7 +119,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     assert p.lam is not None and p.mu is not None and p.average is not None
     assert p.learning_rate is not None and p.learning_rate_decay is not None
     assert p.sigma_f is not None and p.sigma_f_end is not None and p.denoise_every is not None
-    assert p.jitter is not None
+    assert p.jitter is not None and p.held_out is not None
     y, operator = problem.y, problem.operator
     device = y.device
     network = build_network(y.shape[1], operator.in_shape, p, device)
@@ -110,6 +137,9 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     aside: _Good | None = None
     shown = zero.sum(), zero.sum()
     failures = 0
+    held_out: HeldOut | None = HeldOut(problem, p.held_out, p.seed)
+    held_out = held_out if held_out and held_out.enough else None
+    best = BestImage()
 
     for k in range(1, p.iterations + 1):
         rate = p.learning_rate * p.learning_rate_decay ** ((k - 1) // 1000) / 2**failures
@@ -120,7 +150,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             with autocast(device, problem.bfloat16):
                 t = network(zj)
             # Eq. (9).
-            loss = problem.misfit(operator.forward(t))
+            loss = problem.misfit(operator.forward(t), held_out.fitted if held_out else None)
             loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
             adam.zero_grad(set_to_none=True)
             loss.backward()
@@ -162,7 +192,14 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
                     f"The loss was not finite at iteration {k}: "
                     "went back to the last good state, with half the learning rate."
                 )
-        yield State(k, now.mean, *shown, note)
+        error, stop = None, False
+        if held_out and not note and (k % LOOK_EVERY == 0 or k == p.iterations):
+            error = held_out.error(now.mean)
+            stop = best.update(k, float(error), now.mean)
+        if stop or (k == p.iterations and best.passed):
+            yield State(k, best.image, *shown, note, error, kept=best.iteration)
+            return
+        yield State(k, now.mean, *shown, note, error)
 
 
 def _jittered(

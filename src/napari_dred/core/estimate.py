@@ -64,8 +64,9 @@ def estimate_seconds(
     per_iteration = 0.0
     if p.method == "dred":
         assert p.denoise_every is not None and p.theta_steps is not None
-        assert p.x_steps is not None
-        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1) + (p.polish or 0)
+        assert p.x_steps is not None and p.blend is not None and p.polish is not None
+        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1)
+        calls += p.blend + p.polish
         per_iteration = fit * p.theta_steps
     if channels != 3:
         denoise *= channels

@@ -123,12 +123,26 @@ class Parameters:
     average: float | None = _option(
         None, "Decay of the running mean of X - U that is the output; 0 for none.", ge=0, lt=1
     )
+    blend: int | None = _option(
+        None,
+        "Steps of 'hqs' before the first iteration; the result is the mean of theirs and of what "
+        "the iterations come to; 0 for none.",
+        ge=0,
+        le=1000,
+    )
     polish: int | None = _option(
         None,
         "Steps of 'hqs' after the last iteration, at low levels; they bring the result back "
         "to the data.",
         ge=0,
         le=1000,
+    )
+    held_out: float | None = _option(
+        None,
+        "Share of the observed samples that the network is not fitted to: the error on them tells "
+        "when to stop; 0 for none.",
+        ge=0,
+        le=0.5,
     )
     jitter: float | None = _option(
         None, "Standard deviation of the noise added to the network's input.", ge=0, le=1

@@ -22,7 +22,9 @@ _PAPER: dict[str, Any] = {
     "sigma_f_end": 0.0,
     "initial_x": "observed",
     "average": 0.0,
+    "blend": 0,
     "polish": 0,
+    "held_out": 0.0,
     "jitter": 0.02,
     "width": 128,
     "uniform_width": True,
@@ -51,18 +53,21 @@ _DEFAULT: dict[str, Any] = {
     "sigma_f": 0.0,
     "sigma_f_end": 0.0,
     "average": 0.98,
+    "blend": 24,
     "polish": 6,
+    "held_out": 0.02,
     "uniform_width": False,
     "precision": "auto",
 }
 _DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
 _LEAST_LEVEL_WITH_HOLES = 10.0
+_DRED_ONLY: dict[str, Any] = {"blend": 0, "polish": 0, "held_out": 0.0}
 _PREVIEW: dict[str, Any] = {
     **_DEFAULT,
     "method": "hqs",
     "iterations": 24,
     "average": 0.0,
-    "polish": 0,
+    **_DRED_ONLY,
 }
 
 
@@ -91,7 +96,7 @@ def fill_in(parameters: Parameters, task: str, sigma: float, *, holes: bool = Fa
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":
-        values |= {"iterations": _PREVIEW["iterations"], "polish": 0}
+        values |= {"iterations": _PREVIEW["iterations"], **_DRED_ONLY}
     given = parameters.to_dict()
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]

@@ -157,7 +157,7 @@ class Result:
     plan : Plan
     steps : tuple of Step
         Every step that was reported, without images.
-    stop_reason : 'iterations' or 'stopped'
+    stop_reason : 'iterations', 'held-out error' or 'stopped'
     seconds : float
         Wall-clock time of the run.
     notes : tuple of str
@@ -165,7 +165,7 @@ class Result:
     version : str
         Version of napari-dred.
     kept : int or None
-        The iteration whose image is the result; None means the last.
+        The iteration whose image is the result, or the fitted half of it; None means the last.
     """
 
     image: NDArray[Any] = field(repr=False)

@@ -37,7 +37,7 @@ def read_tiff(path: Path) -> Picture:
         turn = page.tags.valueof("Orientation") or 1
         notes: tuple[str, ...] = ()
         try:
-            resolution = _resolution(tiff, page)
+            resolution = resolution_of(tiff, page)
         except (ValueError, ElementTree.ParseError):
             resolution = None
             notes = ("How large a pixel is cannot be read from the file, and is left out.",)
@@ -129,7 +129,8 @@ def _upright(a: NDArray[Any], orientation: int) -> NDArray[Any]:
     return a
 
 
-def _resolution(tiff: TiffFile, page: TiffPage) -> Resolution | None:
+def resolution_of(tiff: TiffFile, page: Any) -> Resolution | None:
+    """How large a pixel of a page is, as OME, ImageJ or TIFF itself says it."""
     if tiff.is_ome and tiff.ome_metadata:
         pixels = ElementTree.fromstring(tiff.ome_metadata).find(".//{*}Pixels")
         sizes = {} if pixels is None else pixels.attrib

@@ -52,7 +52,7 @@ def check_output(
         raise InputError(f"{path}: the output's name must end in .tif, .tiff or .png")
     dtype = np.dtype(dtype)
     if suffix in TIFF_SUFFIXES:
-        if _is_ome(path) and (dtype == np.float16 or dtype in (np.int64, np.uint64)):
+        if is_ome(path) and (dtype == np.float16 or dtype in (np.int64, np.uint64)):
             raise InputError(f"{path}: OME-TIFF cannot hold {dtype} samples; write a plain .tif")
         return
     if dtype not in (np.uint8, np.uint16):
@@ -113,7 +113,7 @@ def write_picture(
     if path.suffix.lower() == PNG_SUFFIX:
         content = _png_bytes(picture, text)
     else:
-        content = _tiff_bytes(picture, _is_ome(path), text)
+        content = _tiff_bytes(picture, is_ome(path), text)
     for place in chain([path], _names_beside(path)):
         try:
             replace_file(place, content, claim=not replace)
@@ -162,7 +162,7 @@ def replace_file(path: Path, content: bytes, *, claim: bool = False) -> None:
 
 
 def _names_beside(path: Path) -> Iterator[Path]:
-    suffix = "".join(path.suffixes[-2:]) if _is_ome(path) else path.suffix
+    suffix = "".join(path.suffixes[-2:]) if is_ome(path) else path.suffix
     for n in count(1):
         yield path.with_name(f"{path.name.removesuffix(suffix)}-{n}{suffix}")
 
@@ -238,5 +238,6 @@ def _ome_metadata(picture: Picture, ndim: int) -> dict[str, Any]:
     return metadata
 
 
-def _is_ome(path: Path) -> bool:
+def is_ome(path: Path) -> bool:
+    """Whether a name asks for an OME-TIFF."""
     return path.name.lower().endswith((".ome.tif", ".ome.tiff"))

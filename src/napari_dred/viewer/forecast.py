@@ -97,7 +97,7 @@ def plan_run(
     InputError, RestorationError
         As `solve_region`.
     """
-    from napari_dred.core.restore import check_memory  # brings torch
+    from napari_dred.core.given import check_memory  # brings torch
 
     records = solve_region(image, mask, region, psf=psf, parameters=parameters)
     plan = next(records)

@@ -15,6 +15,7 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration, plural, sentence
 from napari_dred.viewer.course import Course
+from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
@@ -247,13 +248,17 @@ class RestoreWidget(Container[Any]):
         run.begin()
 
     def _show_result(self, run: Run, result: Result) -> None:
-        """Add the result's layer; if it cannot be laid over its input, then by itself."""
+        """Make the preview the result, or add a layer; if not over its input, then by itself."""
         name = f"{run.plane.name} restored"
         made = result.provenance()
         layer: Layer | None = None
         try:
-            layer = Layer.create(*run.layer_data(result.image, name, made))
-            self._viewer.add_layer(layer)
+            data = run.layer_data(result.image, name, made)
+            if self.course.show_result(data):
+                self.reset_choices()  # from now on it can be somebody's input
+            else:
+                layer = Layer.create(*data)
+                self._viewer.add_layer(layer)
         except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
             if layer is None or layer not in self._viewer.layers:
                 made = run.source.provenance(made)
@@ -297,6 +302,7 @@ class RestoreWidget(Container[Any]):
             self.form.close_down()
             self.forecast.pause()
         else:
+            dock_with_others(self.native)
             self.forecast.resume()
             self.form.refresh_later()  # in napari's style the labels have another width
 

@@ -23,6 +23,9 @@ from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
 from napari_dred.volumes import Region
 
+#: As napari's `LayerDataTuple`.
+LayerData = tuple[NDArray[Any], dict[str, Any], str]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -79,7 +82,7 @@ class Run:
 
     def layer_data(
         self, image: NDArray[Any], name: str, made: Mapping[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any], str]:
+    ) -> LayerData:
         """Make a layer of an image that the run gave: of its part, or pasted into the whole."""
         scale = self.parameters.scale
         whole = scale == 1 and image.shape[:2] == self.plane.shape
@@ -93,7 +96,7 @@ class Run:
             metadata=metadata,
         )
 
-    def as_result(self, snapshot: Snapshot) -> tuple[NDArray[Any], dict[str, Any], str]:
+    def as_result(self, snapshot: Snapshot) -> LayerData:
         """Make a layer of a snapshot as if the run had ended with it."""
         assert self.plan is not None
         made = Result(

@@ -29,6 +29,7 @@ from napari_dred.viewer.compare.views import (
     Comparison,
     SameContrast,
 )
+from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive
 from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane
 from napari_dred.viewer.masks import read_mask
@@ -244,6 +245,8 @@ class CompareWidget(Container[Any]):
             self.profile.end()
             self.form.view.value = NO_VIEW
             self.form.same_contrast.value = False
+        else:
+            dock_with_others(self.native)
 
     # How it is done.
 

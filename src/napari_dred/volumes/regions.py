@@ -61,6 +61,10 @@ class Region:
             max(min(self.right, width), 0),
         )
 
+    def moved(self, down: int, right: int) -> Region:
+        """The rectangle as many pixels farther down and to the right."""
+        return Region(self.top + down, self.bottom + down, self.left + right, self.right + right)
+
     def grown(self, margin: int) -> Region:
         """The rectangle with a margin on its four sides."""
         return Region(
@@ -156,10 +160,10 @@ def solve_region(
         )
     asked = parameters or Parameters()
     factor = asked.scale
-    reach = _reach(asked, psf)
-    outer = inner.grown(max(MARGIN, reach) if margin is None else margin).clipped(height, width)
+    blurred = reach(asked, psf)
+    outer = inner.grown(max(MARGIN, blurred) if margin is None else margin).clipped(height, width)
     if outer.shape != (height, width):
-        if reach and asked.boundary == "circular":
+        if blurred and asked.boundary == "circular":
             raise InputError(
                 "boundary is 'circular', which holds for a whole image only; "
                 "restore all of it, or choose another boundary"
@@ -199,7 +203,7 @@ def _core_solve() -> Solver:
     return solve
 
 
-def _reach(p: Parameters, psf: ArrayLike | None) -> int:
+def reach(p: Parameters, psf: ArrayLike | None) -> int:
     """How many pixels of the image a blur carries a sample along; 0 without one."""
     along = 4 * p.blur_sigma if psf is None else max(np.shape(psf), default=0) / 2
     return math.ceil(along / p.scale)

@@ -1,0 +1,115 @@
+"""What is measured once of a whole channel and holds for each plane and tile of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dred.core.errors import InputError
+from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+from napari_dred.core.values import ValueRange
+
+ENOUGH_OBSERVED = 0.25  # of a sample's pixels, for its noise to be measured
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Noise and intensity scale of a channel, so that all of its parts are restored alike.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation of the noise, in sample values.
+    values : ValueRange
+        What 0 and 1 of the solver stand for.
+    limits : (float, float)
+        Where samples were cut off, or infinite.
+    photon_noise : PhotonNoise or None
+    impulses : bool
+        Whether impulse noise is looked for.
+    masked, missing : bool
+        Whether any pixel of the whole is masked, and whether any is masked or not finite.
+    """
+
+    sigma: float
+    values: ValueRange
+    limits: tuple[float, float]
+    photon_noise: PhotonNoise | None
+    impulses: bool
+    masked: bool
+    missing: bool
+
+
+def calibrate(
+    samples: Sequence[NDArray[Any]],
+    observed: Sequence[NDArray[np.bool_]],
+    extremes: tuple[float, float],
+    parameters: Parameters,
+    *,
+    masked: bool = False,
+    missing: bool = False,
+) -> Calibration:
+    """Measure a channel on samples of it.
+
+    Parameters
+    ----------
+    samples : (h, w) or (h, w, C) arrays
+        All of one shape.
+    observed : (h, w) or (h, w, C) bool arrays
+        Which of their samples are known.
+    extremes : (float, float)
+        The lowest and the highest known value of the whole channel.
+    parameters : Parameters
+        A level that they give is taken as it is.
+    masked, missing : bool
+        As `Calibration` has them.
+
+    Raises
+    ------
+    InputError
+        If no sample is observed, or the given level does not fit the range.
+    """
+    pairs = [
+        (np.where(o, a, np.zeros((), a.dtype)), o)
+        for a, o in zip(map(_planes, samples), map(_planes, observed), strict=True)
+    ]
+    shares = [o.mean() for _, o in pairs]
+    enough = min(ENOUGH_OBSERVED, max(shares, default=0))
+    pairs = [pair for pair, share in zip(pairs, shares, strict=True) if share >= enough]
+    if not enough:
+        raise InputError("nothing is observed: the mask marks every pixel as missing")
+    p, impulses = parameters, False
+    if p.noise in ("auto", "impulse"):
+        hits = [find_impulses(a.astype(np.float64), o) for a, o in pairs]
+        impulses = p.noise == "impulse" or sum(bool(h.any()) for h in hits) > len(hits) / 2
+        if impulses:
+            pairs = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True) if (o & ~h).any()]
+    planes = np.concatenate([a for a, _ in pairs])
+    known = np.concatenate([o for _, o in pairs])
+    planes = np.where(known, planes, np.zeros((), planes.dtype))
+    limits = find_limits(planes, known)
+    sigma, photon_noise = p.sigma, None
+    half = 127.0 if planes.dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
+    if sigma is None:
+        if p.noise in ("auto", "poisson"):
+            photon_noise = fit_photon_noise(planes.astype(np.float64), known, limits)
+        if photon_noise is not None:
+            variance = photon_noise.variance(planes[known].astype(np.float64))
+            sigma = min(float(np.sqrt(variance.mean())), half)
+        else:
+            levels = [estimate_sigma(a.astype(np.float64), o, limits) for a, o in pairs]
+            sigma = min(float(np.median(levels)), half)
+    ends = np.array([extremes], planes.dtype)
+    values = ValueRange.of(ends, np.ones(ends.shape, bool), sigma)
+    return Calibration(sigma, values, limits, photon_noise, impulses, masked, missing)
+
+
+def _planes(a: NDArray[Any]) -> NDArray[Any]:
+    """(h, w) or (h, w, C) to (1 or C, h, w)."""
+    return np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]

@@ -1,0 +1,84 @@
+"""What a file says beside its samples: pixel sizes, units, channels; and what only its kind has."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_dred.io.axes import Selection
+
+# OME-XML's symbols, and OME-Zarr's names for the same units.
+UNIT_NAMES = {
+    **{"\N{ANGSTROM SIGN}": "angstrom", "pm": "picometer", "nm": "nanometer"},
+    **{"\N{MICRO SIGN}m": "micrometer", "mm": "millimeter", "cm": "centimeter", "m": "meter"},
+    **{"in": "inch", "ns": "nanosecond", "\N{MICRO SIGN}s": "microsecond", "ms": "millisecond"},
+    **{"s": "second", "min": "minute", "h": "hour", "d": "day"},
+}
+UNIT_SYMBOLS = {name: symbol for symbol, name in UNIT_NAMES.items()}
+_OTHER_SYMBOLS = {
+    **{"um": "\N{MICRO SIGN}m", "\N{GREEK SMALL LETTER MU}m": "\N{MICRO SIGN}m"},
+    **{"micron": "\N{MICRO SIGN}m", "microns": "\N{MICRO SIGN}m", "\\u00B5m": "\N{MICRO SIGN}m"},
+    **{"sec": "s", "seconds": "s", "inch": "in", "angstrom": "\N{ANGSTROM SIGN}"},
+}
+
+
+def unit_symbol(unit: str) -> str:
+    """Give the symbol that OME-XML has for a unit, however it is spelled."""
+    unit = unit.strip()
+    return _OTHER_SYMBOLS.get(unit) or UNIT_SYMBOLS.get(unit) or unit
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel.
+
+    Attributes
+    ----------
+    name : str
+    color : str
+        As 'RRGGBB' in hexadecimal digits; '' where the file names none.
+    """
+
+    name: str = ""
+    color: str = ""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What lies beside the samples of a stack.
+
+    Attributes
+    ----------
+    sizes : mapping of axis to (float, str)
+        The distance of two samples on T, Z, Y or X, and its unit ('µm', 's').
+    channels : tuple of Channel
+        One for each channel, or none.
+    ome_xml : str
+        The whole of an OME-TIFF's.
+    imagej : mapping
+        The whole of an ImageJ TIFF's.
+    ome_zarr : mapping
+        The attributes of an OME-Zarr image that OME does not define, and its 'omero'.
+    icc_profile : bytes or None
+    name : str
+        Of the image.
+    """
+
+    sizes: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
+    ome_xml: str = field(default="", repr=False)
+    imagej: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ome_zarr: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    icc_profile: bytes | None = field(default=None, repr=False)
+    name: str = ""
+
+    def part(self, selection: Selection, factor: int = 1) -> Metadata:
+        """Give what holds for some of the planes, enlarged by a factor."""
+        sizes = {
+            axis: (size / factor if axis in "YX" else size, unit)
+            for axis, (size, unit) in self.sizes.items()
+        }
+        channels = tuple(c for i, c in enumerate(self.channels) if i in selection.range("C"))
+        return dataclasses.replace(self, sizes=sizes, channels=channels)

@@ -1,0 +1,219 @@
+"""Tiles of a large plane: where they lie, how they are blended, and how large they may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_dred.io.stack import LARGE
+from napari_dred.volumes.regions import MARGIN, Region
+
+#: Pixels that neighbouring tiles share: half of it is blended, a quarter on each side is not used.
+OVERLAP = 2 * MARGIN
+#: No tile has a longer side: larger ones are not restored better.
+LONGEST = LARGE
+SHORTEST = 128
+PART_OF_MEMORY = 0.5  # of what is free, for one tile
+
+
+@dataclass(frozen=True)
+class Span:
+    """The tiles along one axis.
+
+    Attributes
+    ----------
+    length : int
+        Of the axis.
+    starts : tuple of int
+    side : int
+        Of each tile.
+    """
+
+    length: int
+    starts: tuple[int, ...]
+    side: int
+
+    @classmethod
+    def of(cls, length: int, longest: int, overlap: int) -> Span:
+        """Spread as few tiles as cover the axis evenly over it."""
+        if length <= longest:
+            return cls(length, (0,), length)
+        n = math.ceil((length - overlap) / (longest - overlap))
+        side = min(length, math.ceil((length + (n - 1) * overlap) / n))
+        return cls(length, tuple(round(i * (length - side) / (n - 1)) for i in range(n)), side)
+
+    def weights(self, i: int, factor: int = 1) -> NDArray[np.float64]:
+        """How much tile i counts in each of its samples; over all tiles they sum to 1.
+
+        A tile's weight rises smoothly where the one before it falls, in the middle half of what
+        the two share; next to its own border it is 0.
+        """
+        at = self.starts[i] * factor + np.arange(self.side * factor, dtype=np.float64) + 0.5
+        return self._rise(i, at, factor) - self._rise(i + 1, at, factor)
+
+    def _rise(self, i: int, at: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+        if i == 0:
+            return np.ones(at.shape)
+        if i == len(self.starts):
+            return np.zeros(at.shape)
+        begin, end = self.starts[i] * factor, (self.starts[i - 1] + self.side) * factor
+        part = np.clip((at - (begin + end) / 2) / ((end - begin) / 2) + 0.5, 0, 1)
+        return (1 - np.cos(np.pi * part)) / 2
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The tiles of a plane.
+
+    Attributes
+    ----------
+    rows, columns : Span
+    """
+
+    rows: Span
+    columns: Span
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], longest: int, overlap: int = OVERLAP) -> Grid:
+        """Cover a plane with tiles that are not longer than so many pixels a side."""
+        height, width = (Span.of(n, longest, overlap) for n in shape)
+        return cls(height, width)
+
+    @property
+    def tiles(self) -> tuple[Region, ...]:
+        """Every tile, row by row."""
+        side = self.rows.side, self.columns.side
+        return tuple(
+            Region(top, top + side[0], left, left + side[1])
+            for top in self.rows.starts
+            for left in self.columns.starts
+        )
+
+    def weights(self, number: int, factor: int = 1) -> NDArray[np.float64]:
+        """How much a tile counts in each of its (enlarged) pixels, (h, w)."""
+        i, j = divmod(number, len(self.columns.starts))
+        return np.outer(self.rows.weights(i, factor), self.columns.weights(j, factor))
+
+
+def blend(
+    grid: Grid,
+    block: Region,
+    read: Callable[[int, tuple[slice, slice]], NDArray[Any]],
+    samples: tuple[int, ...] = (),
+    factor: int = 1,
+) -> NDArray[np.float64]:
+    """Put a rectangle of the plane together from the tiles that lie on it.
+
+    Parameters
+    ----------
+    grid : Grid
+    block : Region
+        In pixels of the (enlarged) plane.
+    read : callable
+        Gives a rectangle of a restored tile by the tile's number.
+    samples : tuple of int
+        (C,) for colour.
+    factor : int
+        Restored pixels along each side for one of the grid's.
+
+    Returns
+    -------
+    (h, w) or (h, w, C) float64 array
+    """
+    total = np.zeros((*block.shape, *samples))
+    for number, tile in enumerate(grid.tiles):
+        top, left = tile.top * factor, tile.left * factor
+        bottom, right = tile.bottom * factor, tile.right * factor
+        rows = slice(max(block.top, top), min(block.bottom, bottom))
+        columns = slice(max(block.left, left), min(block.right, right))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            continue
+        inside = (
+            slice(rows.start - top, rows.stop - top),
+            slice(columns.start - left, columns.stop - left),
+        )
+        weights = grid.weights(number, factor)[inside]
+        if not weights.any():
+            continue
+        place = (
+            slice(rows.start - block.top, rows.stop - block.top),
+            slice(columns.start - block.left, columns.stop - block.left),
+        )
+        part = read(number, inside)
+        total[place] += part * (weights[..., None] if samples else weights)
+    return total
+
+
+def regions_around(mask: NDArray[np.bool_], margin: int = MARGIN) -> tuple[Region, ...]:
+    """Rectangles around the marked pixels, with a margin, that do not touch each other.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+    margin : int
+        Pixels around what is marked.
+    """
+    coarse = _any_in_squares(mask, margin)
+    labels, _ = ndimage.label(coarse, np.ones((3, 3)))
+    found = [
+        Region(
+            rows.start * margin, rows.stop * margin, columns.start * margin, columns.stop * margin
+        )
+        for rows, columns in ndimage.find_objects(labels)
+    ]
+    return _apart([r.grown(margin).clipped(*mask.shape) for r in found])
+
+
+def _any_in_squares(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    rows, columns = (np.arange(0, n, side) for n in mask.shape)
+    by_rows = np.logical_or.reduceat(mask, rows, axis=0)
+    squares: NDArray[np.bool_] = np.logical_or.reduceat(by_rows, columns, axis=1)
+    return squares
+
+
+def _apart(regions: Sequence[Region]) -> tuple[Region, ...]:
+    """The rectangles, those that overlap joined."""
+    left = list(regions)
+    done: list[Region] = []
+    while left:
+        region = left.pop()
+        near = [r for r in (*left, *done) if _overlap(r, region)]
+        if not near:
+            done.append(region)
+            continue
+        left = [r for r in left if r not in near]
+        done = [r for r in done if r not in near]
+        near.append(region)
+        left.append(
+            Region(
+                min(r.top for r in near),
+                max(r.bottom for r in near),
+                min(r.left for r in near),
+                max(r.right for r in near),
+            )
+        )
+    return tuple(sorted(done, key=lambda r: (r.top, r.left)))
+
+
+def _overlap(a: Region, b: Region) -> bool:
+    return a.top < b.bottom and b.top < a.bottom and a.left < b.right and b.left < a.right
+
+
+def longest_side(memory_of: Callable[[int], int], free: int) -> int:
+    """The longest side that a tile may have.
+
+    Parameters
+    ----------
+    memory_of : callable
+        Bytes that a square tile of a side takes.
+    free : int
+        Bytes that there are.
+    """
+    sides = range(LONGEST, SHORTEST, -64)
+    return next((s for s in sides if memory_of(s) <= PART_OF_MEMORY * free), SHORTEST)
