@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.methods import DENOISERS, METHODS, PRIORS, REGULARISERS
 
 TASKS = ("denoise", "inpaint", "sr", "deblur")
 SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
 PRESETS = ("default", "preview", "paper", "paper-code")
-METHODS = ("dred", "hqs")
 NOISES = ("auto", "gaussian", "impulse", "poisson")
 OUTPUT_DTYPES = ("same", "float32")
 
@@ -88,8 +88,27 @@ class Parameters:
     )
     method: str | None = _option(
         None,
-        "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone.",
+        "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone; any "
+        "other name: a published method, with its authors' settings.",
         choices=METHODS,
+    )
+    prior: str | None = _option(
+        None,
+        "Network that is fitted to the image: 'skip', the one of 'dred'; the others are those of "
+        "the published methods.",
+        choices=PRIORS,
+    )
+    regulariser: str | None = _option(
+        None,
+        "What the denoiser does beside the network: 'red', regularisation by denoising; 'pnp', "
+        "plug-and-play; 'none', nothing.",
+        choices=REGULARISERS,
+    )
+    denoiser: str | None = _option(
+        None,
+        "Denoiser: 'ffdnet', 'dncnn' and 'tnrd' were trained; 'nlm' is non-local means; 'bm3d' "
+        "needs a package of its own, for non-commercial use.",
+        choices=DENOISERS,
     )
     iterations: int | None = _option(None, "Number of outer iterations.", ge=1, le=1_000_000)
     lam: float | None = _option(None, "Weight of the denoiser (lambda, Eq. 7).", ge=0, le=100)
@@ -159,7 +178,8 @@ class Parameters:
     )
 
     weights: str | None = _option(
-        None, "File with FFDNet weights (.safetensors or .pth); the package's own if left out."
+        None,
+        "File with weights of the denoiser (.safetensors or .pth); the package's own if left out.",
     )
 
     # Where, and what comes out.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_dred.core.methods import OURS, authors_settings
 from napari_dred.core.parameters import Parameters
 
 # Paper, section V-A, and Algorithm 1 (one step of each sub-problem, output X - U, no averaging).
 # What the paper leaves out (iterations, sigma_f, network, jitter) is from its published code.
 _PAPER: dict[str, Any] = {
     "method": "dred",
+    "prior": "skip",
+    "regulariser": "red",
+    "denoiser": "ffdnet",
     "iterations": 3000,
     "lam": 0.05,
     "mu": 0.06,
@@ -84,7 +88,11 @@ def fill_in(parameters: Parameters, task: str, sigma: float, *, holes: bool = Fa
         Whether any sample is missing.
     """
     values = {**_PAPER, **_PAPER_TASK[task]}
-    if parameters.preset == "paper-code":
+    if parameters.method is not None and parameters.method not in OURS:
+        values |= authors_settings(parameters.method, task, parameters.scale)
+        if not parameters.preset.startswith("paper"):
+            values["precision"] = _DEFAULT["precision"]
+    elif parameters.preset == "paper-code":
         values |= _CODE_TASK[task]
         if task == "deblur" and min((15, 25, 50), key=lambda s: abs(s - sigma)) == 25:
             values["mu"] = 0.02

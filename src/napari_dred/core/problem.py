@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_dred.core.denoisers.base import Denoiser
-from napari_dred.core.networks.skip import StripedConvolution
+from napari_dred.core.networks.layers import StripedConvolution
 from napari_dred.core.operators import Operator
 
 

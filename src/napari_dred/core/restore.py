@@ -17,7 +17,7 @@ import napari_dred
 from napari_dred.core.admm import dred, look_every, total_iterations
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
-from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
+from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.devices import choose_device, threads
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.given import Given, check, check_memory
@@ -82,8 +82,9 @@ def _problem(given: Given, control: Control) -> Problem:
         control.check()
     low, high = given.values.to_unit(np.array(given.limits))
     sigma = given.plan.sigma / given.values.span
-    denoiser: Denoiser = FFDNetDenoiser(
-        len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
+    assert p.denoiser is not None
+    denoiser = build_denoiser(
+        p.denoiser, len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
     )
     y, level = torch.from_numpy(unit)[None].to(device), None
     if given.photon_noise is not None:
@@ -198,6 +199,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
     p = given.plan.parameters
     assert p.method is not None
     total = total_iterations(p)
+    solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
     steps, last, kept = list[Step](), None, None
     reason = "iterations"
     states: Iterator[State] | None = None
@@ -205,7 +207,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         # The number of threads is the process's: set only while a step is computed.
         with threads(p.threads):
             try:
-                states = states or SOLVERS[p.method](_problem(given, control), p)
+                states = states or solver(_problem(given, control), p)
                 state = next(states, None)
             except Interrupted:
                 if control.cancelled:
