@@ -81,13 +81,16 @@ def test_the_presets_values_are_shown_and_go_with_the_preset(make_panel, picture
     assert lam.placeholderText() == "as preset"
     complete = fill_in(Parameters(), "denoise", 25)
     rows.show_preset(complete)
-    assert lam.placeholderText() == f"as preset: {complete.lam:g}"
-    assert rows.general["method"].widget.native.itemText(0) == f"as preset: {complete.method}"
-    assert rows.solver["uniform_width"].widget.native.itemText(0) == "as preset: no"
+    assert lam.placeholderText() == f"preset: {complete.lam:g}"
+    assert panel.form.iterations.native.text() == f"preset: {complete.iterations}"
+    assert rows.general["method"].widget.native.itemText(0) == f"preset: {complete.method}"
+    assert rows.solver["uniform_width"].widget.native.itemText(0) == "preset: no"
     assert rows.general["seed"].widget.native.placeholderText() == "0"
     panel.reset_choices()  # as with each new layer
     assert rows.general["method"].value is None
     rows.solver["lam"].value, rows.general["seed"].value = 0.5, 7
+    rows.show_preset(complete.replace(lam=0.5))
+    assert lam.placeholderText() == f"preset: {complete.lam:g}"
     panel.form.preset.value = "paper"
     assert lam.placeholderText() == "as preset"
     asked = panel.form.parameters()

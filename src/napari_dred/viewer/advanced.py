@@ -16,7 +16,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.viewer.fields import LayerChoice, choice, help_of, number, value_of
 from napari_dred.viewer.layers import shapes_region, visible_region
-from napari_dred.viewer.parameter_rows import ParameterRows
+from napari_dred.viewer.parameter_rows import AS_PRESET, ParameterRows
 from napari_dred.volumes import Region
 
 WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes layer)"
@@ -51,7 +51,7 @@ class Advanced:
         self.fold = _fold("Show or hide how and where it is done.")
         self.solver_fold = _fold("Show or hide the solver's own values, which the preset decides.")
         self.preset = choice("preset", "Preset")
-        self.iterations = number("iterations", "Iterations", lowest_text="as preset")
+        self.iterations = number("iterations", "Iterations", lowest_text=AS_PRESET)
         self.device = ComboBox(
             name="device", label="Device", choices=DEVICES, tooltip=help_of("device")
         )
@@ -120,6 +120,11 @@ class Advanced:
 
     def show_preset(self, complete: Parameters | None) -> None:
         """Show what the preset gives, out of the parameters of a plan; None if there is no plan."""
+        known = None if complete is None else complete.iterations
+        text = AS_PRESET if known is None else f"preset: {known}"
+        # A number that was given is in the plan too, and not the preset's.
+        if complete is None or value_of(self.iterations) is None:
+            self.iterations.native.setSpecialValueText(text)
         self.general.show_preset(complete)
         self.solver.show_preset(complete)
 
