@@ -21,6 +21,7 @@ from napari_dred import cli
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.io import read_picture, read_record
+from napari_dred.options import chosen
 from napari_dred.recipe import (
     LONGEST,
     Settings,
@@ -91,7 +92,7 @@ def parameters_in(script: str) -> Parameters:
 def test_a_command_gives_the_same_parameters(parameters: Parameters) -> None:
     params = parsed(as_command(parameters, IMAGE))
     options = {name: params[name] for name in FIELDS}
-    assert cli._parameters(params["settings"], options) == parameters
+    assert chosen(params["settings"], options) == parameters
 
 
 @given(any_parameters)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox, Container, PushButton
 from napari.components import ViewerModel
 from napari.layers import Image, Layer, Shapes
 
@@ -16,7 +16,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.viewer.fields import LayerChoice, choice, help_of, number, value_of
 from napari_dred.viewer.layers import shapes_region, visible_region
-from napari_dred.viewer.parameter_rows import ParameterRows
+from napari_dred.viewer.parameter_rows import AS_PRESET, ParameterRows
 from napari_dred.volumes import Region
 
 WHOLE, VISIBLE, RECTANGLE = "whole image", "visible part", "rectangle (Shapes layer)"
@@ -51,7 +51,7 @@ class Advanced:
         self.fold = _fold("Show or hide how and where it is done.")
         self.solver_fold = _fold("Show or hide the solver's own values, which the preset decides.")
         self.preset = choice("preset", "Preset")
-        self.iterations = number("iterations", "Iterations", lowest_text="as preset")
+        self.iterations = number("iterations", "Iterations", lowest_text=AS_PRESET)
         self.device = ComboBox(
             name="device", label="Device", choices=DEVICES, tooltip=help_of("device")
         )
@@ -75,7 +75,10 @@ class Advanced:
             *(self.preset, self.iterations, self.device, self.region, self.shapes),
             *(self.boundary, self.output_dtype, *self.general.widgets, self.solver_fold),
         ]
-        self.widgets: list[Any] = [self.fold, *self._folded, *self.solver.widgets]
+        # By themselves: their names are longer than those of the other fields.
+        self.solver_box: Container[Any] = Container(widgets=self.solver.widgets, labels=True)
+        self.solver_box.margins = (0, 0, 0, 0)
+        self.widgets: list[Any] = [self.fold, *self._folded]
         self.preset.changed.connect(self._on_preset)
 
     def values(self) -> dict[str, Any]:
@@ -117,6 +120,11 @@ class Advanced:
 
     def show_preset(self, complete: Parameters | None) -> None:
         """Show what the preset gives, out of the parameters of a plan; None if there is no plan."""
+        known = None if complete is None else complete.iterations
+        text = AS_PRESET if known is None else f"preset: {known}"
+        # A number that was given is in the plan too, and not the preset's.
+        if complete is None or value_of(self.iterations) is None:
+            self.iterations.native.setSpecialValueText(text)
         self.general.show_preset(complete)
         self.solver.show_preset(complete)
 
@@ -145,8 +153,7 @@ class Advanced:
         self.solver_fold.text = f"Solver  {'▾' if all_unfolded else '▸'}"
         for widget in self._folded:
             widget.visible = unfolded
-        for widget in self.solver.widgets:
-            widget.visible = unfolded and all_unfolded
+        self.solver_box.visible = unfolded and all_unfolded
         self.shapes.visible = unfolded and self.region.value == RECTANGLE
         self.boundary.visible = unfolded and blurred
 

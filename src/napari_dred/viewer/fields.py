@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, Label
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label
 from napari.layers import Layer
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_dred.core.parameters import Parameters
 
@@ -151,6 +151,15 @@ def line() -> Label:
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     label.native.setSizePolicy(policy)
     return label
+
+
+def align_labels(container: Container[Any]) -> None:
+    """Give the labels of the fields in a container one width."""
+    names = {widget.label for widget in container}
+    labels = [x for x in container.native.findChildren(QLabel) if x.text() in names]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
 
 
 def alive(widget: Any) -> bool:

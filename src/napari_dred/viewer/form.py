@@ -13,7 +13,7 @@ from magicgui.widgets import CheckBox, Container
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
@@ -21,7 +21,7 @@ from napari_dred.core.records import Plan, PSFRecord
 from napari_dred.recipe import Settings
 from napari_dred.viewer.advanced import VISIBLE, Advanced
 from napari_dred.viewer.blur_fields import BlurFields
-from napari_dred.viewer.fields import LayerChoice, alive, choice
+from napari_dred.viewer.fields import LayerChoice, align_labels, alive, choice
 from napari_dred.viewer.forecast import Inputs, inputs_of
 from napari_dred.viewer.layers import read_plane
 from napari_dred.viewer.mask_fields import MaskFields
@@ -91,6 +91,9 @@ class RestoreForm(Container[Any]):
         )
         self.extend([self.image, self._symptoms, *self._marks.widgets, *self._noise.widgets])
         self.extend([*self._blur.widgets, self.scale, *self._advanced.widgets])
+        # As wide as the form: in it, it would stand beside an empty label.
+        self.native.layout().addWidget(self._advanced.solver_box.native)
+        self._advanced.solver_box.changed.connect(lambda: self.changed.emit(self))
         self.margins = (0, 0, 0, 0)
         for layer_choice in (self.image, self.mask, self.psf, self.shapes):
             # A layer's long name must not make the panel wide.
@@ -299,12 +302,8 @@ class RestoreForm(Container[Any]):
             self._marks.on_inserted(event.value)
 
     def _align(self) -> None:
-        """Give the labels one width."""
-        names = {widget.label for widget in self}
-        labels = [x for x in self.native.findChildren(QLabel) if x.text() in names]
-        width = max(label.sizeHint().width() for label in labels)
-        for label in labels:
-            label.setMinimumWidth(width)
+        align_labels(self)
+        align_labels(self._advanced.solver_box)
 
 
 def _threads() -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from magicgui.widgets import CheckBox, Container
 from napari.layers import Image
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_dred.core.parameters import Parameters
 from napari_dred.viewer.fields import choice, decimals, number
@@ -29,6 +30,9 @@ class NoiseFields:
         self.estimate = CheckBox(
             text="estimate", value=True, tooltip="Estimate the noise level from the image."
         )
+        # The panel may be as narrow as the other fields allow.
+        self.sigma.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.sigma.native.setMinimumWidth(80)
         level: Container[Any] = Container(
             widgets=[self.sigma, self.estimate],
             layout="horizontal",
@@ -58,7 +62,7 @@ class NoiseFields:
     def refresh(self) -> None:
         """Bring what depends on other fields up to date."""
         self.sigma.enabled = not self.estimate.value
-        self.sigma.native.setSpecialValueText("" if self.sigma.enabled else "from the image")
+        self.sigma.native.setSpecialValueText("" if self.sigma.enabled else "auto")
         self._adapt(self.sigma.value)
 
     def _adapt(self, sigma: float) -> None:

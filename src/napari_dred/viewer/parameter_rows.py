@@ -113,14 +113,14 @@ class ParameterRow:
         text = {"True": "yes", "False": "no"}.get(text, text)
         if isinstance(self.widget, _Choice):
             if self._default is None:
-                first = AS_PRESET if value is None else f"{AS_PRESET}: {text}"
+                first = AS_PRESET if value is None else f"preset: {text}"
                 self.widget.native.setItemText(0, first)
         elif self._line is not None:
             unknown = AS_PRESET if self._default is None else str(self._default)
             if self.name in _FILES:
                 unknown = "the package's own"
             known = value is not None and self._default is None and self.name not in _FILES
-            self._line.native.setPlaceholderText(f"{AS_PRESET}: {text}" if known else unknown)
+            self._line.native.setPlaceholderText(f"preset: {text}" if known else unknown)
 
 
 class ParameterRows:
@@ -151,4 +151,7 @@ class ParameterRows:
     def show_preset(self, complete: Parameters | None) -> None:
         """Show what a preset gives, out of the parameters of a plan; None if there is no plan."""
         for name, row in self._rows.items():
-            row.show_preset(None if complete is None else getattr(complete, name))
+            if complete is None:
+                row.show_preset(None)
+            elif row.value is None:  # else what was given is in the plan too
+                row.show_preset(getattr(complete, name))

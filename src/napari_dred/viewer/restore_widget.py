@@ -73,7 +73,6 @@ class RestoreWidget(Container[Any]):
         self.status = line()
 
         self._complaint = ""  # what the status line says of the form as it stands
-        self.native.layout().addWidget(Scroll(self.form.native))
         self.extend(
             [
                 _row(self.preview_button, self.restore_button),
@@ -84,6 +83,7 @@ class RestoreWidget(Container[Any]):
             ]
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
+        self.native.layout().insertWidget(0, Scroll(self.form.native))
         self.native.layout().addWidget(self.course)
         self.form.changed.connect(self._on_form)
         self.preview_button.clicked.connect(

@@ -25,7 +25,10 @@ class Scroll(QScrollArea):
         hint = self._content.sizeHint()
         layout = self._content.layout()
         if layout is not None and layout.hasHeightForWidth():
-            hint.setHeight(layout.totalHeightForWidth(self._content.width()))
+            needed = layout.totalHeightForWidth(self._content.width())
+            hint.setHeight(max(hint.height(), needed))
+        # The style may draw a border.
+        hint.setHeight(hint.height() + self.height() - self.maximumViewportSize().height())
         return hint
 
     def minimumSizeHint(self) -> QSize:

@@ -29,7 +29,7 @@ def preferred() -> Parameters:
         try:
             parameters = parameters.replace(**{name: value or None if name == "weights" else value})
         except InputError as e:
-            show_warning(f"In the preferences of napari-dred: {sentence(str(e))}")
+            show_warning(sentence(f"in the preferences of napari-dred, {e}"))
     return parameters
 
 
