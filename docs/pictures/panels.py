@@ -23,9 +23,9 @@ def with_panel(
     window.menu("Plugins", MENU, "Restore image")
     panel = window.panel("Restore image")
     if iterations is not None:
-        click(find(panel, "advanced"))
+        click(find(panel, "Advanced"))
         enter(find(panel, "iterations"), iterations)
-        click(find(panel, "advanced"))
+        click(find(panel, "Advanced"))
     return window, panel
 
 

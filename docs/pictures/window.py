@@ -352,9 +352,9 @@ def _native(widget: Any) -> Any:
 def _attributes(panel: Any, depth: int = 3) -> Iterable[tuple[str, Any]]:
     """The widgets that a panel of this plugin has as attributes, and those of its parts."""
     for name, value in vars(panel).items():
-        native = _native(value)
-        if name.startswith("_") or not isinstance(native, QWidget):
+        if name.startswith("_"):
             continue
-        yield name, value
+        if isinstance(_native(value), QWidget):
+            yield name, value
         if depth and type(value).__module__.startswith("napari_dred"):
             yield from _attributes(value, depth - 1)
