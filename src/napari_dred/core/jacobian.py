@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from napari_dred.core.denoisers.base import NetworkDenoiser
 from napari_dred.core.denoisers.build import build_denoiser
@@ -188,9 +187,11 @@ def probed(f: Fixed, x: Tensor, rho: float, count: int, generator: torch.Generat
 def _jvp(f: Fixed, x: Tensor, v: Tensor, rho: float) -> Tensor:
     """J V."""
     if f.smooth:
-        with torch.no_grad(), forward_ad.dual_level():
-            tangent = forward_ad.unpack_dual(f(forward_ad.make_dual(x, v))).tangent
-        return torch.zeros_like(x) if tangent is None else tangent
+        # Jᵀ U is linear in U, and its derivative along V is J V.
+        leaf = x.detach().requires_grad_()
+        u = torch.zeros_like(x, requires_grad=True)
+        back = torch.autograd.grad(f(leaf), leaf, u, create_graph=True)[0]
+        return torch.autograd.grad(back, u, v)[0]
     step = rho / float(v.abs().max().clamp_min(1e-12))
     with torch.no_grad():
         return (f(x + step * v) - f(x - step * v)) / (2 * step)

@@ -24,9 +24,7 @@ CPU = torch.device("cpu")
 
 
 def _build(name: str, channels: int = 1, path: str | None = None) -> Denoiser:
-    return build_denoiser(
-        name, channels, path=path, device=CPU, bfloat16=False, check=lambda: None
-    )
+    return build_denoiser(name, channels, path=path, device=CPU, bfloat16=False, check=lambda: None)
 
 
 def _photograph(channels: int = 1) -> torch.Tensor:
