@@ -10,7 +10,14 @@ from napari_dred.core.methods import METHODS, PRIORS, REGULARISERS
 from napari_dred.core.parameters import TASKS, Parameters
 from napari_dred.core.presets import fill_in
 
-SMALL = {"iterations": 3, "width": 8, "sigma": 20.0, "noise": "gaussian", "precision": "float32"}
+SMALL = {
+    "iterations": 3,
+    "width": 8,
+    "sigma": 20.0,
+    "noise": "gaussian",
+    "precision": "float32",
+    "output_dtype": "float32",
+}
 
 
 def _image(seed: int = 0) -> np.ndarray:

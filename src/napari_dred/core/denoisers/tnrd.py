@@ -22,8 +22,6 @@ FIRST_STRENGTH, FIRST_WIDTH = 1.0, 0.1  # of the influence functions before any 
 class _Stage(nn.Module):
     """u - (sum of K^T phi(K u) / filters + l (u - f)) / (1 + l)."""
 
-    centres: Tensor
-
     def __init__(self, basis: int) -> None:
         super().__init__()
         self.filters = nn.Parameter(_cosines())
@@ -31,7 +29,6 @@ class _Stage(nn.Module):
         slope = FIRST_STRENGTH * centres / (1 + (centres / FIRST_WIDTH) ** 2)
         self.weights = nn.Parameter(slope.expand(FILTERS, -1).clone())
         self.pull = nn.Parameter(torch.tensor(0.1))
-        self.register_buffer("centres", centres, persistent=False)
 
     def forward(self, u: Tensor, f: Tensor) -> Tensor:
         # Without a mean, a filter sees no brightness.
@@ -43,10 +40,11 @@ class _Stage(nn.Module):
 
     def influence(self, v: Tensor) -> Tensor:
         """phi: for each filter, a sum of Gaussians at even distances, as wide as those."""
-        spacing = 2 * REACH / (len(self.centres) - 1)
+        basis = self.weights.shape[1]
+        spacing = 2 * REACH / (basis - 1)
         out = torch.zeros_like(v)
-        for centre, weight in zip(self.centres, self.weights.unbind(1), strict=True):
-            bump = torch.exp(-(((v - centre) / spacing) ** 2) / 2)
+        for k, weight in enumerate(self.weights.unbind(1)):
+            bump = torch.exp(-(((v + REACH) / spacing - k) ** 2) / 2)
             out = out + weight[:, None, None] * bump
         return out
 

@@ -146,6 +146,6 @@ def _dncnn(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
 def _tnrd(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
     stages = sum(k.endswith(".filters") for k in state)
     weights = state.get("stages.0.weights")
-    if not 1 <= stages <= 100 or weights is None or weights.ndim != 2:
+    if not 1 <= stages <= 100 or weights is None or weights.ndim != 2 or weights.shape[1] < 2:
         return None
     return TNRD(stages, weights.shape[1])
