@@ -246,14 +246,16 @@ class Batch:
     def _stack(self, item: Item, pool: Pool) -> Done | Failed:
         try:
             item.target.parent.mkdir(parents=True, exist_ok=True)
+            options = self.options
             if item.plate is not None:
                 copy_plate(*item.plate)
+                options = dataclasses.replace(options, version=None)  # that of the plate
             record: dict[str, Any] = {}
             for step in restore_stack(
                 item.source,
                 item.target,
                 self.parameters,
-                self.options,
+                options,
                 pool=pool,
                 resume=True,
                 replace=True,

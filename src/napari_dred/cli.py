@@ -27,6 +27,7 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.methods import DENOISERS
 from napari_dred.core.parameters import Parameters
 from napari_dred.options import TwoLists, chosen, parameter_options
+from napari_dred.psf_cli import psf
 from napari_dred.stack_cli import STACK_OPTIONS, batch, is_for_stacks, restore_file, stack_options
 from napari_dred.text import duration, memory
 
@@ -322,6 +323,7 @@ def _ctrl_c_stops(control: Control) -> Iterator[None]:
 
 
 commands.add_command(batch)
+commands.add_command(psf)
 
 
 # compare

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,18 +111,17 @@ def restore_file(
 
     options = options_of(stack, mask, None if psf is None else read_psf(psf))
     record: dict[str, Any] = {}
-    with (
-        _interrupted_in_words(output),
-        pool(stack["workers"], stack["scheduler"]) as workers,
-        tqdm(**_bar()) as bar,
-    ):
-        for item in restore_stack(
+    with _interrupted_in_words(output), pool(stack["workers"], stack["scheduler"]) as workers:
+        steps = restore_stack(
             source, output, parameters, options, pool=workers, resume=stack["resume"], replace=force
-        ):
-            if isinstance(item, Progress):
-                _show(bar, item)
-            else:
-                record = item
+        )
+        first = next(steps)  # what is wrong with the input is said before there is a bar
+        with tqdm(**_bar()) as bar:
+            for item in chain([first], steps):
+                if isinstance(item, Progress):
+                    _show(bar, item)
+                else:
+                    record = item
     planes = " x ".join(f"{b - a} {axis}" for axis, (a, b) in record["planes"].items() if b - a > 1)
     summary = f"{output}: {planes or '1 plane'} in {duration(record['seconds'])}"
     click.echo(json.dumps(record) if as_json else summary)
@@ -252,5 +252,4 @@ def _run(run: Any, bar: Any, workers: Pool, *, resume: bool) -> list[Any]:
         bar.update(1)
         if isinstance(outcome, Failed):
             failed.append(outcome)
-            bar.write(f"{outcome.source}: {outcome.why}", file=sys.stderr)
     return failed

@@ -30,6 +30,19 @@ def unit_symbol(unit: str) -> str:
     return _OTHER_SYMBOLS.get(unit) or UNIT_SYMBOLS.get(unit) or unit
 
 
+_MICROMETRES = {
+    **{"pm": 1e-6, "\N{ANGSTROM SIGN}": 1e-4, "nm": 1e-3, "\N{MICRO SIGN}m": 1.0},
+    **{"mm": 1e3, "cm": 1e4, "in": 25400.0, "m": 1e6},
+}
+
+
+def micrometres(size: tuple[float, str] | None) -> float | None:
+    """Give a size in micrometres; None where its unit is no known length."""
+    if size is None or size[1] not in _MICROMETRES:
+        return None
+    return size[0] * _MICROMETRES[size[1]]
+
+
 @dataclass(frozen=True)
 class Channel:
     """One channel.

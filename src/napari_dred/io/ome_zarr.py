@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -145,6 +145,7 @@ def finish_image(
     metadata: Metadata,
     version: str,
     record: Mapping[str, Any],
+    ranges: Sequence[tuple[float, float]],
 ) -> None:
     """Add the pyramid and the attributes to an image whose samples are there.
 
@@ -158,6 +159,8 @@ def finish_image(
     version : '0.4' or '0.5'
     record : mapping
         JSON-able; how the image was made.
+    ranges : sequence of (float, float)
+        The least and the greatest sample of each channel, which viewers show black and white.
     """
     group = zarr.open_group(folder, mode="r+")
     level, count = open_level(folder), 1
@@ -190,7 +193,8 @@ def finish_image(
         scales["version"] = version
     ome: dict[str, Any] = {**metadata.ome_zarr, "multiscales": [scales]}
     if metadata.channels and "omero" not in ome:
-        ome["omero"] = {"channels": [*map(_omero_channel, metadata.channels)]}
+        pairs = zip(metadata.channels, ranges, strict=True)
+        ome["omero"] = {"channels": [_omero_channel(c, *r) for c, r in pairs]}
     if version == "0.4":
         group.attrs.update({**ome, "napari-dred": dict(record)})
     else:
@@ -215,8 +219,10 @@ def _axis(axis: str, metadata: Metadata) -> dict[str, str]:
     return entry
 
 
-def _omero_channel(channel: Channel) -> dict[str, Any]:
-    return {"label": channel.name, "color": channel.color or "FFFFFF", "active": True}
+def _omero_channel(channel: Channel, low: float, high: float) -> dict[str, Any]:
+    window = {"min": low, "start": low, "max": high, "end": high}
+    color = channel.color or "FFFFFF"
+    return {"label": channel.name, "color": color, "active": True, "window": window}
 
 
 def _halved(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -176,36 +178,68 @@ def _open_picture(path: Path, axes: str | None) -> Stack:
     return Stack(path, letters, data, metadata, "picture")
 
 
-def _open_tiff(path: Path, axes: str | None) -> Stack:
-    tiff = TiffFile(path)
+class _Heard(logging.Handler):
+    """Keeps what tifffile only logs: that a file is damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@contextmanager
+def _damage_raises(path: Path) -> Iterator[None]:
+    logger, heard = logging.getLogger("tifffile"), _Heard()
+    before = logger.level, logger.propagate
+    logger.addHandler(heard)
+    logger.setLevel(logging.ERROR)
+    logger.propagate = False
     try:
-        # Reduced images behind the first are thumbnails.
-        series = [s for s in tiff.series if s is tiff.series[0] or not s.keyframe.is_reduced]
-        if len(series) > 1:
-            raise InputError(
-                f"{path}: the file holds {len(series)} images of different kinds, the first of "
-                f"shape {series[0].shape}; save the one to be restored by itself"
-            )
-        first = series[0]
-        if first.keyframe.photometric == PHOTOMETRIC.PALETTE:
-            raise InputError(f"{path}: a stack with a palette is not read; convert it to RGB")
-        letters = checked_axes(axes or first.axes, first.shape, str(path))
-        _check_whole(path, tiff, first.pages)
-        metadata, kind = _tiff_metadata(tiff)
-        profile = first.keyframe.tags.valueof("InterColorProfile")
-        if profile:
-            metadata = Metadata(**{**vars(metadata), "icc_profile": bytes(profile)})
-        data: Any = None
-        if first.dataoffset is not None and first.keyframe.is_memmappable:
-            data = tifffile.memmap(path, mode="r")
-            if data.shape != first.shape:
-                data = None
-        if data is None:
-            data = zarr.open_array(first.aszarr(level=0), mode="r")
-        return Stack(path, letters, data, metadata, kind, tiff.close)
-    except BaseException:
-        tiff.close()
-        raise
+        yield
+    finally:
+        logger.removeHandler(heard)
+        logger.level, logger.propagate = before
+    if heard.texts:
+        raise InputError(f"{path}: the file is damaged or truncated ({heard.texts[0]})")
+
+
+def _open_tiff(path: Path, axes: str | None) -> Stack:
+    with _damage_raises(path):
+        tiff = TiffFile(path)
+        try:
+            return _stack_of(path, tiff, axes)
+        except BaseException:
+            tiff.close()
+            raise
+
+
+def _stack_of(path: Path, tiff: TiffFile, axes: str | None) -> Stack:
+    # Reduced images behind the first are thumbnails.
+    series = [s for s in tiff.series if s is tiff.series[0] or not s.keyframe.is_reduced]
+    if len(series) > 1:
+        raise InputError(
+            f"{path}: the file holds {len(series)} images of different kinds, the first of "
+            f"shape {series[0].shape}; save the one to be restored by itself"
+        )
+    first = series[0]
+    if first.keyframe.photometric == PHOTOMETRIC.PALETTE:
+        raise InputError(f"{path}: a stack with a palette is not read; convert it to RGB")
+    letters = checked_axes(axes or first.axes, first.shape, str(path))
+    _check_whole(path, tiff, first.pages)
+    metadata, kind = _tiff_metadata(tiff)
+    profile = first.keyframe.tags.valueof("InterColorProfile")
+    if profile:
+        metadata = Metadata(**{**vars(metadata), "icc_profile": bytes(profile)})
+    data: Any = None
+    if first.dataoffset is not None and first.keyframe.is_memmappable:
+        data = tifffile.memmap(path, mode="r")
+        if data.shape != first.shape:
+            data = None
+    if data is None:
+        data = zarr.open_array(first.aszarr(level=0), mode="r")
+    return Stack(path, letters, data, metadata, kind, tiff.close)
 
 
 def _check_whole(path: Path, tiff: TiffFile, pages: Any) -> None:

@@ -33,7 +33,11 @@ def stack_format(path: Path) -> str:
     InputError
         For a suffix that no stack is written to.
     """
-    if path.suffix.lower() == ".zarr":
+    # A field of a plate has no suffix; it lies in the plate.
+    if ".zarr" in (
+        path.suffix.lower(),
+        *(p.suffix.lower() for p in path.parents if not path.suffix),
+    ):
         return "OME-Zarr"
     if path.suffix.lower() not in TIFF_SUFFIXES:
         raise InputError(

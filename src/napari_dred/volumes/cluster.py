@@ -13,6 +13,7 @@ from napari_dred.core.errors import InputError, RestorationError
 if TYPE_CHECKING:
     from distributed import Client
 
+TIMEOUT = 10.0  # seconds, for a scheduler to answer
 AHEAD = 4  # tasks a worker that are handed out at once: a scheduler is slow with very many
 
 
@@ -47,6 +48,10 @@ class Cluster:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+    def processes(self) -> list[int]:
+        """The process of each worker, on its machine."""
+        return [int(n) for n in self._client.run(os.getpid).values()]
 
     def run(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Call a function with each of the arguments; give what it returns as it comes.
@@ -109,7 +114,7 @@ def pool(workers: int | None = None, scheduler: str | None = None) -> Iterator[P
     with ExitStack() as files:
         if scheduler:
             try:
-                client = files.enter_context(Client(scheduler, timeout="20s"))
+                client = files.enter_context(Client(scheduler, timeout=TIMEOUT))
             except (OSError, ValueError, TimeoutError) as e:
                 raise InputError(
                     f"scheduler is {scheduler!r}, which cannot be reached ({e}); "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -171,7 +172,11 @@ def restore_stack(
         for _ in pool.run(put_down, [(job, wholes[c.c], c, regions[c]) for c in places]):
             pass
     record = plan.record(wholes, notes)
-    plan.write(job, record)
+    ranges = {s.place.c: (math.inf, -math.inf) for s in scans}
+    for s in scans:
+        low, high = ranges[s.place.c]
+        ranges[s.place.c] = min(low, s.low), max(high, s.high)
+    plan.write(job, record, [ranges[c] for c in sorted(ranges)])
     yield {**record, "seconds": round(time.perf_counter() - began, 3), "output": str(output)}
 
 
@@ -315,7 +320,7 @@ class _Plan:
             "source": source,
         }
 
-    def write(self, job: Job, record: dict[str, Any]) -> None:
+    def write(self, job: Job, record: dict[str, Any], ranges: list[tuple[float, float]]) -> None:
         """Make the output of the planes that are there, and take away what is left over."""
         made, factor = (
             self.metadata.part(self.selection, self.parameters.scale),
@@ -323,10 +328,15 @@ class _Plan:
         )
         if self.kind == "OME-Zarr":
             if self.samples > 1:
-                made = dataclasses.replace(made, channels=COLOURS)
+                made, ranges = dataclasses.replace(made, channels=COLOURS), ranges * 3
             made = dataclasses.replace(made, ome_zarr=_ome_zarr(made, self.selection))
             finish_image(
-                job.image, self.axes_made, made, self.version, json.loads(record_text(record))
+                job.image,
+                self.axes_made,
+                made,
+                self.version,
+                json.loads(record_text(record)),
+                ranges,
             )
             replace_folder(job.image, self.output)
         else:

@@ -161,18 +161,20 @@ class Reader:
             return None
         sizes = self.mask.sizes
         at = Place(*(i if sizes.get(a, 1) > 1 else 0 for a, i in zip("TCZ", place, strict=True)))
-        data = self.mask.plane(at, region)
-        if data.ndim == 3:
-            colours = 3 if data.shape[2] > 2 else 1
-            data = data[..., :colours].any(axis=2)
-        return np.asarray(data != 0)
+        marked: NDArray[np.bool_] = self.mask.plane(at, region) != 0
+        if marked.ndim == 2:
+            return marked
+        colours = 3 if marked.shape[2] > 2 else 1
+        either: NDArray[np.bool_] = np.logical_or.reduce(marked[..., :colours], axis=2)
+        return either
 
     def observed(self, place: Place, region: tuple[slice, slice]) -> NDArray[np.bool_]:
         """Which samples of the rectangle are known."""
         image, mask = self.image(place, region), self.masked(place, region)
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(image))
         if mask is None:
-            return np.isfinite(image)
-        return np.isfinite(image) & ~np.expand_dims(mask, tuple(range(2, image.ndim)))
+            return finite
+        return np.logical_and(finite, ~np.expand_dims(mask, tuple(range(2, image.ndim))))
 
 
 def check_mask(reader: Reader) -> None:
