@@ -219,3 +219,22 @@ def test_settings_command_and_script_ask_for_the_psf(
     menu.load()
     assert panel.form.psf.value.name == "bead"
     assert panel.form.blurred.value
+
+
+def test_the_residual_is_taken_with_the_psf_of_the_record():
+    from scipy.ndimage import convolve
+
+    from napari_dred.viewer.compare.signed import residual_work
+    from napari_dred.viewer.layers import METADATA_KEY, read_plane
+
+    viewer = ViewerModel()
+    x = np.random.default_rng(0).uniform(0, 255, (24, 28))
+    y = convolve(x, KERNEL / KERNEL.sum(), mode="reflect") + 3
+    made = {"parameters": Parameters().to_dict(), "psf": PSFRecord.of(KERNEL).to_dict()}
+    restored = viewer.add_image(x, metadata={METADATA_KEY: made})
+    planes = [read_plane(layer, viewer) for layer in (viewer.add_image(y), restored)]
+    with pytest.raises(InputError, match="open that PSF to compute the residual"):
+        residual_work(*planes, None, psf_of(planes[1].history, viewer))
+    viewer.add_image(KERNEL)
+    work = residual_work(*planes, None, psf_of(planes[1].history, viewer))
+    np.testing.assert_allclose(work().values, 3, atol=0.01)
