@@ -49,7 +49,7 @@ def make_compared(
     press: str = "Restore",
     front: str = "Compare images",
 ) -> None:
-    """A sample and what the button made of it on both sides of the divider, and one of the panels."""
+    """A sample and what a button made of it beside the divider, and one of the panels."""
     window, panel = with_panel(sample, iterations)
     try:
         click(find(panel, press))
