@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from benchmarks import denoisers, latency, memory, micrographs, quality, tables
+from benchmarks import assumptions, denoisers, latency, memory, micrographs, quality, tables
 from benchmarks.cases import SUITES
+from napari_dred.core.methods import DENOISERS
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,6 +58,17 @@ def _quality(
 @click.option("--crop", type=int, help="Take the central part of that size.")
 def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | None) -> None:
     micrographs.run(data, methods=list(methods), every=every, crop=crop)
+
+
+@main.command("assumptions", help=assumptions.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of set12.")
+@click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
+@click.option("--denoiser", type=click.Choice(DENOISERS), multiple=True, default=DENOISERS)
+@click.option("--every", default=1, help="Take every N-th image.")
+def _assumptions(
+    data: Path, weights: tuple[Path, ...], denoiser: tuple[str, ...], every: int
+) -> None:
+    assumptions.run(data, list(weights), list(denoiser), every)
 
 
 @main.command("memory", help=memory.__doc__)
