@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmarks import denoisers, latency, memory, micrographs, quality, tables
+from benchmarks import (
+    assumptions,
+    denoisers,
+    latency,
+    memory,
+    micrographs,
+    quality,
+    speed,
+    stopping,
+    tables,
+)
 from benchmarks.cases import SUITES
+from napari_dred.core.methods import DENOISERS
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -57,6 +69,37 @@ def _quality(
 @click.option("--crop", type=int, help="Take the central part of that size.")
 def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | None) -> None:
     micrographs.run(data, methods=list(methods), every=every, crop=crop)
+
+
+@main.command("stopping", help=stopping.__doc__)
+@click.option("--suite", type=click.Choice(list(SUITES)), multiple=True, default=list(SUITES))
+@click.option("--data", type=_folder, required=True, help="Folder of set5, set14, ...")
+@click.option("--preset", default="default")
+@click.option("--held-out", type=float, help="Share of the samples; the preset's if left out.")
+@click.option("--every", default=1, help="Take every N-th image.")
+@click.option("--crop", type=int, help="Take the central part of that size.")
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _stopping(suite: tuple[str, ...], data: Path, **options: Any) -> None:
+    stopping.run(list(suite), data, **options)
+
+
+@main.command("speed", help=speed.__doc__)
+@click.option("--preset", type=click.Choice(speed.PRESETS), multiple=True, default=speed.PRESETS)
+@click.option("--size", type=int, multiple=True, default=speed.SIZES)
+@click.option("--device", default="cpu")
+def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
+    speed.run(list(preset), list(size), device)
+
+
+@main.command("assumptions", help=assumptions.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of set12.")
+@click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
+@click.option("--denoiser", type=click.Choice(DENOISERS), multiple=True, default=DENOISERS)
+@click.option("--every", default=1, help="Take every N-th image.")
+def _assumptions(
+    data: Path, weights: tuple[Path, ...], denoiser: tuple[str, ...], every: int
+) -> None:
+    assumptions.run(data, list(weights), list(denoiser), every)
 
 
 @main.command("memory", help=memory.__doc__)

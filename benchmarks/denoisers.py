@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.cases import load_image, psnr
 from benchmarks.results import Table
-from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.denoisers.weights import shipped
 
 SETS = {"set12": 1, "bsd68": 1, "cbsd68": 3}
@@ -51,7 +51,8 @@ def run(data: Path, others: list[Path], sets: list[str]) -> None:
         files = {f"{own} ({shipped()[own][1][:8]})": None}
         files |= {p.stem: str(p) for p in others if ("color" in p.stem) == (channels == 3)}
         for label, path in files.items():
-            f = FFDNetDenoiser(
+            f = build_denoiser(
+                "ffdnet",
                 channels,
                 path=path,
                 device=torch.device("cpu"),

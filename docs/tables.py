@@ -26,6 +26,7 @@ USUAL_SIGMA = 50.0
 OTHERWISE = {
     "With a noise level near 25": {"sigma": 25.0},
     "With pixels missing and a noise level below 10": {"sigma": 5.0, "holes": True},
+    "On a CUDA device": {"device": "cuda"},
 }
 
 
@@ -80,10 +81,12 @@ def presets(task: str) -> str:
     return "\n\n".join([f"### {TASK_TITLES[task]}", _table(head, rows), *notes])
 
 
-def _decided(preset: str, task: str, sigma: float = USUAL_SIGMA, holes: bool = False) -> dict:
+def _decided(
+    preset: str, task: str, sigma: float = USUAL_SIGMA, holes: bool = False, device: str = "cpu"
+) -> dict:
     """The fields that a preset decides, with their values."""
     given = Parameters(preset=preset)
-    filled = fill_in(given, task, sigma, holes=holes).to_dict()
+    filled = fill_in(given, task, sigma, holes=holes, device=device).to_dict()
     return {n: v for n, v in filled.items() if getattr(given, n) is None and v is not None}
 
 

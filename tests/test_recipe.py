@@ -24,6 +24,7 @@ from napari_dred.io import read_picture, read_record
 from napari_dred.options import chosen
 from napari_dred.recipe import (
     LONGEST,
+    Settings,
     Source,
     as_command,
     as_python,
@@ -37,7 +38,9 @@ from napari_dred.volumes import Region, solve_region
 FIELDS = {f.name: f for f in dataclasses.fields(Parameters)}
 HINTS = get_type_hints(Parameters)
 IMAGE = Source("in.png")
-QUICK = Parameters(iterations=2, width=8, depth=2, polish=0, sigma=5, threads=1, device="cpu")
+QUICK = Parameters(
+    iterations=2, width=8, depth=2, polish=0, blend=0, sigma=5, threads=1, device="cpu"
+)
 
 
 def allowed_values(name: str) -> st.SearchStrategy[Any]:
@@ -102,10 +105,11 @@ def test_settings_give_the_same_parameters(
     tmp_path_factory: pytest.TempPathFactory, parameters: Parameters
 ) -> None:
     path = tmp_path_factory.mktemp("settings") / "s.json"
-    path.write_text(as_settings(parameters), encoding="utf-8")
-    assert read_settings(path) == parameters
+    path.write_text(as_settings(Settings(parameters)), encoding="utf-8")
+    assert read_settings(path) == Settings(parameters)
     record = {"parameters": parameters.to_dict()}
-    assert settings_of(json.loads(json.dumps(record)), "a layer") == parameters.replace(task="auto")
+    expected = Settings(parameters.replace(task="auto"))
+    assert settings_of(json.loads(json.dumps(record)), "a layer") == expected
 
 
 @given(any_path, any_path, any_path, st.tuples(*[st.integers(0, 10**9 - 1)] * 4))
@@ -174,7 +178,7 @@ def test_the_plane_of_a_stack(plane, alpha, index) -> None:
     assert f"tifffile.imread('stack.tif')[{index}]\n" in as_python(Parameters(), source)
     comment, command = as_command(Parameters(), source).splitlines()
     assert comment == (
-        f"# This command restores a single plane: first save [{index}] of the stack 'stack.tif' "
+        f"# The command line takes single planes: first save [{index}] of the stack 'stack.tif' "
         "as 'stack-plane.tif'."
     )
     assert parsed(command)["input"] == Path("stack-plane.tif")
@@ -248,7 +252,7 @@ def test_a_script_replaces_no_file(folder: Path) -> None:
     Path("in-restored.tif").write_text("precious")
     runpy.run_path(str(written(folder, as_python(QUICK, IMAGE))))
     assert Path("in-restored.tif").read_text() == "precious"
-    assert read_settings("in-restored-1.tif").iterations == 2
+    assert read_settings("in-restored-1.tif").parameters.iterations == 2
 
 
 # Settings that come from outside
@@ -276,7 +280,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, content: bytes, message) -
     path = tmp_path / "s.json"
     path.write_bytes(content)
     if message is None:
-        assert read_settings(path) == Parameters()
+        assert read_settings(path) == Settings(Parameters())
         return
     with pytest.raises(InputError, match=message) as caught:
         read_settings(path)

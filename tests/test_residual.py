@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from napari_dred import Parameters
 from napari_dred.core.errors import InputError
+from napari_dred.core.records import PSFRecord
 from napari_dred.residual import parameters_of, residual
 
 
@@ -53,3 +54,17 @@ def test_what_is_not_known() -> None:
         parameters_of(None)
     with pytest.raises(InputError, match="measured PSF"):
         parameters_of({"parameters": Parameters().to_dict(), "task": "deblur"})
+
+
+def test_a_measured_psf_is_needed_again_and_used() -> None:
+    psf = np.ones((3, 5))
+    told = {"parameters": Parameters(scale=2).to_dict(), "task": "sr"}
+    told["psf"] = PSFRecord.of(psf).to_dict()
+    for other in (None, np.ones((5, 3))):
+        with pytest.raises(InputError, match="measured PSF of 3 x 5 pixels"):
+            parameters_of(told, other)
+    assert parameters_of(told, psf) == Parameters(scale=2)
+    x = np.random.default_rng(0).uniform(0, 255, (32, 40))
+    y = uniform_filter(x, (3, 5), mode="reflect") + 3
+    found = residual(y, x, Parameters(), psf=psf)
+    np.testing.assert_allclose(found, 3, atol=0.01)

@@ -22,17 +22,20 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDialogButtonBox,
+    QDockWidget,
     QFileDialog,
     QGroupBox,
     QLineEdit,
     QMainWindow,
     QSlider,
+    QTabBar,
     QWidget,
 )
 
 from pictures.files import save_png
 
 SIZE = 1280, 800
+LEFT_WIDTH = 320
 LEFT = Qt.MouseButton.LeftButton
 CONTROL, NO_KEY = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier
 
@@ -55,6 +58,10 @@ class Window:
             for w in QApplication.topLevelWidgets()
             if isinstance(w, QMainWindow) and w.isVisible()
         )
+        # A long text would widen them, and leave little of the canvas.
+        for dock in self.main.findChildren(QDockWidget):
+            if self.main.dockWidgetArea(dock) == Qt.DockWidgetArea.LeftDockWidgetArea:
+                dock.setMaximumWidth(LEFT_WIDTH)
         self.main.activateWindow()
         QTest.qWait(1000)
 
@@ -100,6 +107,14 @@ class Window:
                 bar = action.menu()
                 wait_until(bar.isVisible, 10, f"the menu {name!r} to open")
                 QTest.qWait(150)
+
+    def to_front(self, title: str) -> None:
+        """Click on the tab of a docked panel, by what its title begins with; not if it has none."""
+        for bar in self.main.findChildren(QTabBar):
+            for i in range(bar.count()):
+                if bar.isVisible() and bar.tabText(i).startswith(title):
+                    click(bar, bar.tabRect(i).center())
+                    return
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key."""
@@ -279,15 +294,25 @@ def slide(slider: QSlider, part: float) -> None:
     drag(slider, [at((slider.value() - slider.minimum()) / along), at(part)])
 
 
-def drag(widget: QWidget, points: Sequence[QPoint], steps: int = 12) -> None:
-    """Press the left button at the first point, move along the others, release at the last."""
+def drag(
+    widget: QWidget,
+    points: Sequence[QPoint],
+    steps: int = 12,
+    look: Callable[[QPoint], None] = lambda _: None,
+) -> None:
+    """Press the left button at the first point, move along the others, release at the last.
+
+    `look` is called after every move, with the place of the mouse.
+    """
     QTest.mouseMove(widget, points[0])
     QTest.qWait(50)
     QTest.mousePress(widget, LEFT, NO_KEY, points[0])
     for start, end in zip(points[:-1], points[1:], strict=True):
         for i in range(1, steps + 1):
-            QTest.mouseMove(widget, start + (end - start) * (i / steps))
+            place = start + (end - start) * (i / steps)
+            QTest.mouseMove(widget, place)
             QTest.qWait(15)
+            look(place)
     QTest.mouseRelease(widget, LEFT, NO_KEY, points[-1])
     QTest.qWait(150)
 
@@ -333,9 +358,9 @@ def _native(widget: Any) -> Any:
 def _attributes(panel: Any, depth: int = 3) -> Iterable[tuple[str, Any]]:
     """The widgets that a panel of this plugin has as attributes, and those of its parts."""
     for name, value in vars(panel).items():
-        native = _native(value)
-        if name.startswith("_") or not isinstance(native, QWidget):
+        if name.startswith("_"):
             continue
-        yield name, value
+        if isinstance(_native(value), QWidget):
+            yield name, value
         if depth and type(value).__module__.startswith("napari_dred"):
             yield from _attributes(value, depth - 1)

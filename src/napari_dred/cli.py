@@ -1,4 +1,4 @@
-"""The command line: restore, compare, info, demo.
+"""The command line: restore, compare, check, info, demo.
 
 Arguments in, files and one JSON object or a few lines out; what is computed is
 computed elsewhere. Neither napari nor Qt is imported (but for the demo's
@@ -14,15 +14,17 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from napari_dred.check import Settings
 from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.methods import DENOISERS
 from napari_dred.core.parameters import Parameters
 from napari_dred.options import TwoLists, chosen, parameter_options
 from napari_dred.psf_cli import psf
@@ -78,6 +80,29 @@ _json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
 _file = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
+
+
+def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how a denoiser is measured; `check.Settings` has the defaults."""
+    for name, kind, words in reversed(
+        [
+            ("epsilon", click.FloatRange(0, 1, min_open=True), "Part by which X gets brighter."),
+            ("rho", click.FloatRange(0, 1, min_open=True), "Step of differences, X in [0, 1]."),
+            ("sigma_homogeneity", click.FloatRange(0, 255, min_open=True), "Noise there, 0-255."),
+            ("sigma_symmetry", click.FloatRange(0, 255, min_open=True), "Noise there, 0-255."),
+            ("crop", click.IntRange(4, 64), "Side of the part with a whole Jacobian."),
+            ("probes", click.IntRange(0), "Random probes of the whole image; 0 for none."),
+            ("seed", click.IntRange(0), "Seed of noise and probes."),
+        ]
+    ):
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=getattr(Settings, name),
+            show_default=True,
+            help=words,
+        )(command)
+    return command
 
 
 @click.group(
@@ -152,7 +177,7 @@ def restore(
     if psf is not None and options["blur_sigma"] is not None:
         raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
-    parameters = chosen(settings, options)
+    parameters = chosen(settings, options, psf)
     if psf is not None and parameters.blur_sigma:
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
@@ -338,6 +363,68 @@ def compare(result: Path, reference: Path, data_range: float | None, as_json: bo
         click.echo(f"PSNR   {figures['psnr']:.2f} dB")
         click.echo(f"PSNR-Y {figures['psnr_y']:.2f} dB")
         click.echo(f"SSIM   {figures['ssim']:.4f}")
+
+
+# check
+
+
+@commands.command()
+@click.argument("images", type=_file, nargs=-1)
+@click.option(
+    "--denoiser",
+    "denoisers",
+    multiple=True,
+    type=click.Choice(DENOISERS),
+    help="One to measure; may be given several times. Left out: all that there are.",
+)
+@click.option("--weights", type=_file, help="File with weights of that one denoiser.")
+@click.option(
+    "--maps",
+    type=_file,
+    help="Folder to write the maps of f((1 + eps) X) - (1 + eps) f(X) to, as PNG: gray is none.",
+)
+@_settings_options
+@_json_option
+def check(
+    images: tuple[Path, ...],
+    denoisers: tuple[str, ...],
+    weights: Path | None,
+    maps: Path | None,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Measure whether a denoiser is what RED takes it for, on clean IMAGES.
+
+    That is: differentiable, homogeneous, with a symmetric Jacobian (section IV of the paper).
+    Without IMAGES, on a photograph of scikit-image.
+    """
+    if weights is not None and len(denoisers) != 1:
+        raise click.UsageError("--weights needs one --denoiser that they are for")
+    if maps is not None and not maps.is_dir():
+        raise InputError(f"{maps}: there is no such folder for the maps")
+
+    from skimage.data import camera
+
+    from napari_dred import check as checks
+    from napari_dred.io import Picture, read_picture, write_picture
+
+    chosen = checks.Settings(**settings)
+    given = {path.name: read_picture(path).samples for path in images}
+    measured = []
+    for row in checks.rows(
+        given or {"camera": camera()},
+        denoisers or DENOISERS,
+        weights=None if weights is None else str(weights),
+        settings=chosen,
+    ):
+        measured.append(row)
+        if maps is not None and isinstance(row, checks.Row):
+            place = maps / f"{Path(row.image).stem}-{row.denoiser}.png"
+            picture = Picture(checks.difference_picture(row.difference))
+            write_picture(place, picture, replace=True)
+            _say(f"{place}: black and white are {abs(row.difference).max():.2g}")
+    reported = checks.report(measured, chosen)
+    click.echo(json.dumps(reported) if as_json else checks.as_text(reported))
 
 
 # info

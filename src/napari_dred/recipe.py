@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.records import PSFRecord
 from napari_dred.io import kind_of, read_record
 from napari_dred.io.guard import reading
 from napari_dred.volumes import Region
@@ -33,12 +34,15 @@ class Source:
         Whether the stack's last axis, which is not in `plane`, holds red, green, blue and alpha.
     unsaved : str
         The name of the layer that has to be saved as `path` first; '' where the file is there.
+    label : int, optional
+        Of a mask, the only label that is missing; all but 0 if left out.
     """
 
     path: str
     plane: tuple[int | None, ...] | None = None
     alpha: bool = False
     unsaved: str = ""
+    label: int | None = None
 
     @property
     def index(self) -> str:
@@ -53,15 +57,43 @@ class Source:
         return ", ".join(places)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What the settings of a run tell: all of it but the arrays.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    psf : PSFRecord or None
+        The measured PSF that has to be given again.
+    label : int or None
+        The only label of the mask that is missing.
+    """
+
+    parameters: Parameters
+    psf: PSFRecord | None = None
+    label: int | None = None
+
+
 def changed(parameters: Parameters) -> dict[str, Any]:
     """Give the fields that differ from their defaults, JSON-able."""
     defaults = Parameters().to_dict()
     return {name: v for name, v in parameters.to_dict().items() if v != defaults[name]}
 
 
-def as_settings(parameters: Parameters) -> str:
-    """Give the settings as JSON text, without what is as by default."""
-    return json.dumps(changed(parameters), indent=2) + "\n"
+def as_settings(settings: Settings) -> str:
+    """Give the settings as JSON text, without what is as by default.
+
+    Parameters alone where they tell all, else as the record of a run has them.
+    """
+    values: dict[str, Any] = changed(settings.parameters)
+    if settings.psf is not None or settings.label is not None:
+        values = {"parameters": values}
+    if settings.psf is not None:
+        values["psf"] = settings.psf.to_dict()
+    if settings.label is not None:
+        values["source"] = {"label": settings.label}
+    return json.dumps(values, indent=2) + "\n"
 
 
 def as_python(
@@ -89,11 +121,16 @@ def as_python(
     samples = "image" if stack else "picture.samples"
     arguments = [samples]
     if mask is not None:
-        readers += [] if mask.plane else ["read_mask"]
-        lines.append(_reading("mask", "read_mask", mask, f"{samples}.shape"))
+        if mask.label is None:
+            readers += [] if mask.plane else ["read_mask"]
+            lines.append(_reading("mask", "read_mask", mask, f"{samples}.shape"))
+        else:
+            readers += [] if mask.plane else ["read_picture"]
+            ends = f"{'' if mask.plane else '.samples'} == {mask.label}"
+            lines.append(_reading("mask", "read_picture", mask) + ends)
         arguments.append("mask=mask")
     if psf is not None:
-        readers.append("read_psf")
+        readers += [] if psf.plane else ["read_psf"]
         lines.append(_reading("psf", "read_psf", psf))
         arguments.append("psf=psf")
     fields = "".join(f"    {name}={v!r},\n" for name, v in changed(parameters).items())
@@ -115,14 +152,14 @@ def as_python(
     target = output or output_name(image.path)
     lines.append(f"write_picture({target!r}, restored, replace=False, record=result.provenance())")
 
-    names = sorted([*({"Picture"} if stack else ()), *readers, "write_picture"])
+    names = sorted({*({"Picture"} if stack else ()), *readers, "write_picture"})
     imports = [
         "from napari_dred import Parameters" + (", restore" if region is None else ""),
         f"from napari_dred.io import {', '.join(names)}",
     ]
     if region is not None:
         imports.append("from napari_dred.volumes import Region, solve_region")
-    if stack or (mask is not None and mask.plane):
+    if any(source is not None and source.plane for source in (image, mask, psf)):
         imports = ["import tifffile", "", *imports]
     return "\n".join([*imports, "", *_to_save(image, mask, psf), *lines, ""])
 
@@ -143,7 +180,8 @@ def as_command(
     ----------
     parameters : Parameters
     image, mask, psf : Source
-        One plane is restored: for one out of a stack, a comment says what to save.
+        The command line reads single planes and takes every label of a mask: for one out of
+        several, a comment says what to save.
     region : Region, optional
         The part of the image that is restored.
     output : str, optional
@@ -154,8 +192,9 @@ def as_command(
     for option, source in ((None, image), ("--mask", mask), ("--psf", psf)):
         if source is None:
             continue
-        comments += _to_save(source) if source.plane is None else [_plane_to_save(source)]
-        path = source.path if source.plane is None else _plane_name(source.path)
+        whole = source.plane is None and source.label is None
+        comments += _to_save(source) if whole else [_part_to_save(source)]
+        path = source.path if whole else _part_name(source)
         # What begins with a dash would be taken for an option.
         words += [*([option] if option else []), f"./{path}" if path.startswith("-") else path]
         if option is None:
@@ -177,7 +216,7 @@ def output_name(path: str) -> str:
     return str(place.with_name(f"{place.stem.removesuffix('.ome')}-restored.tif"))
 
 
-def read_settings(path: str | os.PathLike[str]) -> Parameters:
+def read_settings(path: str | os.PathLike[str]) -> Settings:
     """Read the settings of a run from a file, which nobody needs to trust.
 
     Parameters
@@ -208,11 +247,11 @@ def read_settings(path: str | os.PathLike[str]) -> Parameters:
         raise InputError(f"{path}: this is not valid JSON ({e})") from None
     if isinstance(values, dict) and "parameters" in values:
         return settings_of(values, str(path))
-    return _parameters(values, str(path))
+    return Settings(_parameters(values, str(path)))
 
 
-def settings_of(record: Any, origin: str) -> Parameters:
-    """Take the parameters out of the record of a run, for another run.
+def settings_of(record: Any, origin: str) -> Settings:
+    """Take the settings out of the record of a run, for another run.
 
     Parameters
     ----------
@@ -228,7 +267,16 @@ def settings_of(record: Any, origin: str) -> Parameters:
     """
     values = record.get("parameters") if isinstance(record, Mapping) else None
     # What was to be done then follows anew from the image and mask of the next run.
-    return _parameters(values, origin).replace(task="auto")
+    parameters = _parameters(values, origin).replace(task="auto")
+    try:
+        psf = PSFRecord.in_provenance(record)
+    except InputError as e:
+        raise InputError(f"{origin}: {e}") from None
+    source = record.get("source")
+    label = source.get("label") if isinstance(source, Mapping) else None
+    if label is not None and (type(label) is not int or label == 0):
+        raise InputError(f"{origin}: label is {label!r}; it must be a whole number other than 0")
+    return Settings(parameters, psf, label)
 
 
 def _parameters(values: Any, origin: str) -> Parameters:
@@ -255,14 +303,17 @@ def _to_save(*sources: Source | None) -> list[str]:
     ]
 
 
-def _plane_to_save(source: Source) -> str:
-    origin = f"the layer {source.unsaved!r}" if source.unsaved else f"the stack {source.path!r}"
-    return (
-        f"# This command restores a single plane: first save [{source.index}] of {origin} "
-        f"as {_plane_name(source.path)!r}."
-    )
+def _part_to_save(source: Source) -> str:
+    kind = "file" if source.plane is None else "stack"
+    origin = f"the layer {source.unsaved!r}" if source.unsaved else f"the {kind} {source.path!r}"
+    part = origin if source.plane is None else f"[{source.index}] of {origin}"
+    takes = "single planes"
+    if source.label is not None:
+        takes, part = "all labels of a mask", f"label {source.label} of {part}"
+    return f"# The command line takes {takes}: first save {part} as {_part_name(source)!r}."
 
 
-def _plane_name(path: str) -> str:
-    place = Path(path)
-    return str(place.with_name(f"{place.stem.removesuffix('.ome')}-plane.tif"))
+def _part_name(source: Source) -> str:
+    place = Path(source.path)
+    part = "plane" if source.label is None else f"label{source.label}"
+    return str(place.with_name(f"{place.stem.removesuffix('.ome')}-{part}.tif"))

@@ -10,25 +10,39 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.records import PSFRecord
 
 
-def parameters_of(provenance: Mapping[str, Any] | None) -> Parameters:
+def parameters_of(provenance: Mapping[str, Any] | None, psf: ArrayLike | None = None) -> Parameters:
     """Read from a result's provenance the parameters that tell its H.
+
+    Parameters
+    ----------
+    provenance : mapping or None
+    psf : (k, l) array, optional
+        The measured PSF, which the provenance does not hold.
 
     Raises
     ------
     InputError
-        If there is none, or the PSF was measured: the provenance does not hold it.
+        If there is none, or the PSF was measured and is not the one given.
     """
     if not provenance or not isinstance(provenance.get("parameters"), Mapping):
         raise InputError(
             "nothing is known of how the image was made; choose a result of this plugin as 'after'"
         )
     parameters = Parameters.from_dict(dict(provenance["parameters"]))
-    if provenance.get("task") == "deblur" and not parameters.blur_sigma:
+    record = PSFRecord.in_provenance(provenance)
+    unnamed = provenance.get("task") == "deblur" and not parameters.blur_sigma
+    if record is None and unnamed:
         raise InputError(
-            "the image was deblurred with a measured PSF, which is not kept with the result, "
+            "the image was deblurred with a measured PSF of which its record tells nothing, "
             "so its residual cannot be computed"
+        )
+    if record is not None and (psf is None or PSFRecord.of(psf) != record):
+        raise InputError(
+            f"the image was deblurred with a {record}, which is not kept with the result; "
+            "open that PSF to compute the residual"
         )
     return parameters
 
@@ -38,6 +52,7 @@ def residual(
     restored: ArrayLike,
     parameters: Parameters,
     missing: ArrayLike | None = None,
+    psf: ArrayLike | None = None,
 ) -> NDArray[np.float32]:
     """Compute Y − H(X), the "method noise".
 
@@ -51,6 +66,8 @@ def residual(
         Of the run; scale, blur_sigma and boundary make H.
     missing : (h, w) array, optional
         Non-zero where a pixel of Y was missing.
+    psf : (k, l) array, optional
+        The measured PSF, if the run had one in place of blur_sigma.
 
     Returns
     -------
@@ -77,10 +94,11 @@ def residual(
     if not np.isfinite(x).all():
         raise InputError("the result holds samples that are not finite")
     sigma = parameters.blur_sigma
+    gaussian = np.asarray(gaussian_kernel(sigma)) if sigma else None
     h = build_operator(
         (y.shape[0], y.shape[1]),
         factor=factor,
-        kernel=np.asarray(gaussian_kernel(sigma)) if sigma else None,
+        kernel=gaussian if psf is None else psf,
         boundary=parameters.boundary,
     )
     planes = np.atleast_3d(x).transpose(2, 0, 1)[None].astype(np.float32)

@@ -221,7 +221,7 @@ def batch(
     from napari_dred.volumes.cluster import pool
 
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
-    parameters = chosen(settings, options)
+    parameters = chosen(settings, options, psf)
     items = expand(inputs, output, suffix)
     if not items:
         raise InputError(f"there is no image in {', '.join(inputs)}")

@@ -200,8 +200,19 @@ def test_published_code_s_column_is_whole(task, column):
         *(p.lam, p.mu, p.learning_rate, p.learning_rate_decay, p.iterations),
         *(p.sigma_f, p.sigma_f_end, p.initial_x),
     )
-    assert (p.average, p.polish, p.denoise_every, p.precision) == (0.0, 0, 1, "float32")
+    assert (p.average, p.denoise_every, p.precision) == (0.0, 1, "float32")
+    assert (p.polish, p.blend, p.held_out) == (0, 0, 0)
     assert (p.width, p.depth, p.uniform_width, p.jitter) == (128, 5, True, 0.02)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_default_depends_on_the_device(task):
+    p, fast, best = (Parameters(preset=name) for name in ("default", "fast", "best"))
+    assert fill_in(p, task, 25.0) == fill_in(fast, task, 25.0).replace(preset="default")
+    assert fill_in(p, task, 25.0, device="mps") == fill_in(p, task, 25.0)
+    on_gpu = fill_in(p, task, 25.0, device="cuda")
+    assert on_gpu == fill_in(best, task, 25.0).replace(preset="default")
+    assert (on_gpu.width, on_gpu.uniform_width) == (128, True)
 
 
 @pytest.mark.parametrize(("sigma", "level"), [(0.0, 10.0), (9.0, 10.0), (25.0, 0.0)])

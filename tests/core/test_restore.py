@@ -30,12 +30,20 @@ from napari_dred import (
     solve,
 )
 from napari_dred.core import admm as admm_module
+from napari_dred.core import given as checking
 from napari_dred.core import restore as module
 from napari_dred.core.control import Interrupted
-from napari_dred.core.networks import skip
+from napari_dred.core.networks import layers
 from napari_dred.core.problem import Problem, State
 
-TINY: dict[str, Any] = {"iterations": 3, "width": 8, "depth": 2, "sigma": 10, "polish": 0}
+TINY: dict[str, Any] = {
+    "iterations": 3,
+    "width": 8,
+    "depth": 2,
+    "sigma": 10,
+    "polish": 0,
+    "blend": 0,
+}
 QUICK: dict[str, Any] = {"preset": "preview", "iterations": 4}
 
 
@@ -103,7 +111,28 @@ def test_polishing_comes_after_the_iterations() -> None:
 def test_polishing_belongs_to_dred() -> None:
     result = restore(_image(), preset="preview", iterations=2, polish=5, sigma=10)
     assert [s.total for s in result.steps] == [2, 2]
-    assert restore(_image(), method="hqs", sigma=10).parameters.polish == 0
+    p = restore(_image(), method="hqs", sigma=10).parameters
+    assert (p.polish, p.blend, p.held_out) == (0, 0, 0)
+
+
+def test_the_result_is_the_mean_of_both_runs() -> None:
+    options = {**TINY, "polish": 2, "output_dtype": "float32"}
+    both = restore(_image(), **(options | {"blend": 3}))
+    assert [(s.iteration, s.total) for s in both.steps] == [(k, 8) for k in range(1, 9)]
+    first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
+    second = restore(_image(), **options)
+    np.testing.assert_allclose(both.image, (first.image + second.image) / 2, atol=0.01)
+
+
+def test_a_run_that_is_stopped_early_keeps_what_the_first_one_came_to() -> None:
+    control = Control()
+    run = solve(_image(), **(TINY | {"blend": 3, "iterations": 1000}), control=control)
+    for record in run:
+        if isinstance(record, Step) and record.iteration == 4:
+            control.stop()
+    assert isinstance(record, Result)
+    first = restore(_image(), preset="preview", iterations=3, sigma=10)
+    assert np.abs(record.image.astype(float) - first.image).max() <= 1
 
 
 def test_plan_is_the_plan_of_the_run() -> None:
@@ -328,7 +357,7 @@ def test_strips_of_a_convolution_change_nothing(
     monkeypatch: pytest.MonkeyPatch, strip: int
 ) -> None:
     whole = restore(_image(channels=3), precision="float32", threads=1, **TINY)
-    monkeypatch.setattr(skip, "STRIP", strip)
+    monkeypatch.setattr(layers, "STRIP", strip)
     parts = restore(_image(channels=3), precision="float32", threads=1, **TINY)
     np.testing.assert_allclose(parts.image, whole.image, atol=1)
 
@@ -431,7 +460,7 @@ def test_failures_are_restoration_errors(
 
 
 def test_too_large_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "free_memory", lambda device: 2**20)
+    monkeypatch.setattr(checking, "free_memory", lambda device: 2**20)
     with pytest.raises(RestorationError, match=r"takes about .* use preset 'preview'"):
         restore(_image(), **TINY)
 

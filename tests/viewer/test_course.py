@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,22 @@ def test_after_a_run_the_slider_goes_back_from_the_result(viewer, course, begin)
     course.slider.setValue(3)
     assert names(viewer) == ["photo"]
     assert course.where.text() == "The result"
+
+
+def test_the_held_out_error_is_drawn_as_it_comes_and_again_at_the_end(course, begin):
+    run = begin()
+    steps = tuple(
+        Step(i, 40, 1 / i, 1 / i, held_out=abs(i - 20) / 20 + 1 if i % 10 == 0 else None)
+        for i in range(1, 41)
+    )
+    for s in steps[:25]:
+        course.add(s)
+    assert course.plot.points("held_out") == ([10, 20], [1.5, 1.0])
+    course.end(replace(result_of(run, kept=20), steps=steps))
+    assert course.plot.points("held_out") == ([10, 20, 30, 40], [1.5, 1.0, 1.5, 2.0])
+    assert course.plot._kept.value() == 20
+    course.plot.draw()
+    assert "Held-out" in course.plot.legend.text()
 
 
 def test_a_run_that_failed_leaves_its_images(viewer, course, begin):

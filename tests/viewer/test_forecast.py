@@ -47,7 +47,7 @@ class Planner:
         self.seconds, self.error = seconds, error
         self.calls, self.threads, self.at_once, self.most = [], set(), 0, 0
 
-    def __call__(self, image, mask, region, parameters):
+    def __call__(self, image, mask, region, parameters, psf):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.calls.append((image, mask, region, parameters))
@@ -183,7 +183,7 @@ def test_layers_are_read_when_that_is_asked_for():
 
 
 def test_the_real_plan_is_that_of_the_run_and_too_large_is_refused(monkeypatch):
-    from napari_dred.core import restore
+    from napari_dred.core import given as checking
 
     image = np.random.default_rng(0).normal(100, 5, (32, 40)).astype(np.float32)
     given = (image, np.eye(32, 40, dtype=bool), Region(0, 16, 0, 16), Parameters(preset="preview"))
@@ -191,7 +191,7 @@ def test_the_real_plan_is_that_of_the_run_and_too_large_is_refused(monkeypatch):
     assert plan.shape == (16, 16)
     assert plan.missing == 16
     assert plan.sigma == pytest.approx(5, rel=0.3)
-    monkeypatch.setattr(restore, "free_memory", lambda device: 2**20)
+    monkeypatch.setattr(checking, "free_memory", lambda device: 2**20)
     with pytest.raises(RestorationError, match="takes about"):
         plan_run(*given)
 

@@ -63,7 +63,8 @@ def stopped(panel, wait):
     wait(panel, 5)
     assert panel.status.value.startswith("Stopped after")
     assert panel.course.preview_layer is None
-    return panel._viewer.layers["photo restored"]
+    (result,) = (x for x in panel._viewer.layers if "napari-dred" in x.metadata)
+    return result
 
 
 # What is done to the view.
@@ -78,6 +79,7 @@ def test_a_hidden_preview_stays_hidden(make_panel, picture, begun, goes_on, wait
     assert panel.course.preview_layer is preview
     assert not preview.visible
     assert stopped(panel, wait).visible
+    assert preview.name == "photo restored"
     assert heard == []
 
 
@@ -92,8 +94,13 @@ def test_contrast_colours_and_order_are_the_users(make_panel, picture, begun, go
     assert preview.contrast_limits == [3, 9]
     assert preview.colormap.name == "red"
     assert preview.name == "mine"
-    stopped(panel, wait)
-    assert preview not in viewer.layers
+    # And they stay so, as the preview becomes the result.
+    assert stopped(panel, wait) is preview
+    assert viewer.layers == [preview, image]
+    assert preview.contrast_limits == [3, 9]
+    assert preview.colormap.name == "red"
+    assert preview.name == "mine"
+    assert preview in panel.form.image.choices
 
 
 def test_the_dims_slider_leaves_the_run_at_its_plane(in_window, begun, goes_on, wait, heard):
@@ -190,7 +197,8 @@ def test_the_slider_and_keep_this_one(make_panel, picture, begun, goes_on, wait,
     panel.course.slider.setValue(0)
     panel.course.keep_button.native.click()
     goes_on(panel)
-    stopped(panel, wait)
+    panel.stop_button.native.click()
+    wait(panel, 5)
     assert [x.name for x in viewer.layers] == [
         "photo",
         f"photo (iteration {first})",

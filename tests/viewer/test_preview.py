@@ -81,6 +81,43 @@ def test_what_is_kept_lies_below_it_and_on_top_without_it(viewer, make_run, pict
     assert [x.name for x in viewer.layers][1:] == ["first", "second"]
 
 
+def test_it_becomes_the_result(viewer, make_run, picture):
+    image = viewer.add_image(picture, scale=(2, 2))
+    above = viewer.add_image(picture)
+    run = make_run(viewer, image, region=Region(1, 4, 2, 6))
+    preview = Preview(viewer, run)
+    preview.show(picture[1:4, 2:6], "preview")
+    layer = preview.layer
+    viewer.layers.move(2, 1)
+    layer.gamma, layer.visible = 0.5, False
+    assert tuple(layer.translate) == (2, 4)
+    assert preview.become(run.layer_data(255 - picture, "result", {"iterations": 3}))
+    assert viewer.layers == [image, layer, above]
+    np.testing.assert_array_equal(layer.data, 255 - picture)
+    assert (tuple(layer.scale), tuple(layer.translate)) == ((2, 2), (0, 0))
+    assert (layer.name, layer.gamma, layer.visible) == ("result", 0.5, True)
+    assert layer.metadata["napari-dred"]["iterations"] == 3
+    assert viewer.layers.selection.active is layer
+    preview.remove()  # it is no longer the preview's
+    assert layer in viewer.layers
+
+
+@pytest.mark.parametrize("how", ["deleted", "never shown", "of another dtype"])
+def test_it_becomes_no_result_where_it_cannot(viewer, make_run, picture, how):
+    run = make_run(viewer, viewer.add_image(picture))
+    preview = Preview(viewer, run)
+    data, *rest = run.layer_data(picture, "result", {})
+    if how != "never shown":
+        preview.show(picture, "preview")
+    if how == "deleted":
+        viewer.layers.remove(preview.layer)
+    else:
+        data = data.astype(np.float32)
+    before = [(x, x.name) for x in viewer.layers]
+    assert not preview.become((data, *rest))
+    assert [(x, x.name) for x in viewer.layers] == before
+
+
 def test_in_a_stack_it_shows_where_its_plane_does(viewer, make_run):
     stack = np.zeros((5, 6, 7), np.uint16)
     image = viewer.add_image(stack, scale=(4, 1, 1))

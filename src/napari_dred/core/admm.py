@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.errors import RestorationError
-from napari_dred.core.hqs import polish
-from napari_dred.core.networks.skip import SkipNetwork, level_widths
+from napari_dred.core.hqs import descend, polish
+from napari_dred.core.networks.build import build_network
+from napari_dred.core.networks.prior import Prior
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State, denoiser_level, rms, watch
+from napari_dred.core.stopping import LOOK_EVERY, BestImage, HeldOut
 
 KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
 # a multiple of `look_every`
@@ -25,43 +27,56 @@ MAX_FAILURES = 5
 
 @dataclass
 class _Variables:
-    """X, U, the last f(X), and the running mean of X - U. Replaced, never written into."""
+    """X, U, the last f(X), the result so far and its loss. Replaced, never written into."""
 
     x: Tensor
     u: Tensor
     f: Tensor
     mean: Tensor
+    best: Tensor
 
 
 _Good = tuple[dict[str, Any], _Variables]
 
 
 def dred(problem: Problem, p: Parameters) -> Iterator[State]:
-    """`admm`, then `p.polish` steps of half-quadratic splitting from its result."""
-    assert p.polish is not None
-    state = None
-    for state in admm(problem, p):
-        yield state
-    if state is not None and p.polish:
-        for step in polish(dataclasses.replace(problem, start=state.x), p.polish):
-            yield dataclasses.replace(step, iteration=state.iteration + step.iteration)
+    """`admm` between two runs of half-quadratic splitting (HQS).
+
+    The first takes `p.blend` calls of the denoiser and gives an image by itself. The second
+    brings the result of `admm` back to the data in `p.polish` calls. What comes out is the
+    mean of both images: network and denoiser err differently, so that the mean is nearer to
+    the truth than either. On the way there the share of the second grows from 0 to 1/2.
+    """
+    assert p.blend is not None and p.polish is not None and p.iterations is not None
+    first, done = None, 0
+    if p.blend:
+        for state in descend(problem, p.blend):
+            yield state
+            first, done = state.x, state.iteration
+
+    def blended(state: State, progress: float) -> State:
+        x = state.x if first is None else torch.lerp(first, state.x, progress / 2)
+        kept = None if state.kept is None else done + state.kept
+        return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
+
+    last = None
+    for last in admm(problem, p):
+        yield blended(last, last.iteration / p.iterations)
+    if last is not None and p.polish:
+        done += last.iteration
+        for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
+            yield blended(state, 1)
+
+
+def total_iterations(p: Parameters) -> int:
+    """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
+    assert p.iterations is not None and p.blend is not None and p.polish is not None
+    return p.iterations + (p.blend + p.polish if p.method != "hqs" else 0)
 
 
 def look_every(device: torch.device) -> int:
     """Iterations between two looks at the loss: to look at a number on a GPU is to wait for it."""
     return 1 if device.type == "cpu" else 10
-
-
-def build_network(
-    channels: int, size: tuple[int, int], p: Parameters, device: torch.device
-) -> SkipNetwork:
-    """T_Theta with its input Z, as the (complete) parameters say."""
-    assert p.width is not None and p.depth is not None and p.uniform_width is not None
-    widths = level_widths(p.width, p.depth, uniform=p.uniform_width)
-    generator = torch.Generator().manual_seed(p.seed)
-    network = SkipNetwork(channels, size, widths, generator=generator)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
 
 
 def admm(problem: Problem, p: Parameters) -> Iterator[State]:
@@ -70,7 +85,9 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     Each iteration takes Adam steps on Theta (Eq. 9, with means for the sums),
     fixed-point steps on X (Eq. 12, clipped to [0, 1]) and one step on the
     scaled multiplier U (Eq. 13). X and U see the T_Theta(Z) that the last Adam
-    step was computed from.
+    step was computed from. A share `p.held_out` of the samples is left out of Eq. (9);
+    once the error on them has been rising for a while, the run ends with the
+    image that was best there. In an image too small for that, none are left out.
 
     Parameters
     ----------
@@ -81,64 +98,70 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     Yields
     ------
     State
-        Its image is X - U, or the running mean of X - U if `p.average` is not 0.
+        Its image is X - U (plug-and-play: X; without a regulariser: T), or the running mean
+        of that if `p.average` is not 0.
 
     Raises
     ------
     RestorationError
         If the loss keeps becoming infinite or not a number.
     """
-    assert p.iterations is not None and p.theta_steps is not None and p.x_steps is not None
-    assert p.lam is not None and p.mu is not None and p.average is not None
+    assert p.iterations is not None and p.theta_steps is not None and p.mu is not None
     assert p.learning_rate is not None and p.learning_rate_decay is not None
-    assert p.sigma_f is not None and p.sigma_f_end is not None and p.denoise_every is not None
-    assert p.jitter is not None
+    assert p.jitter is not None and p.average is not None and p.held_out is not None
     y, operator = problem.y, problem.operator
     device = y.device
     network = build_network(y.shape[1], operator.in_shape, p, device)
     watch(network, problem.check)
-    z: Tensor = network.z
     jitter = torch.Generator(device).manual_seed(p.seed)
 
     zero = torch.zeros_like(problem.start)
     # Y is no image of X's size in super-resolution: there the paper's code starts from zeros too.
     x = y if p.initial_x == "observed" and y.shape == zero.shape else zero
-    now = _Variables(x=x, u=zero, f=zero, mean=zero)
+    now = _Variables(x, zero, zero, zero, best=torch.full_like(zero.sum(), torch.inf))
+    coupled = p.regulariser != "none"
     adam = _adam(network, p.learning_rate)
     stride = look_every(device)
     good: _Good = copy.deepcopy(network.state_dict()), now
     aside: _Good | None = None
     shown = zero.sum(), zero.sum()
     failures = 0
+    held_out: HeldOut | None = HeldOut(problem, p.held_out, p.seed)
+    held_out = held_out if held_out and held_out.enough else None
+    best = BestImage()
 
     for k in range(1, p.iterations + 1):
         rate = p.learning_rate * p.learning_rate_decay ** ((k - 1) // 1000) / 2**failures
         for group in adam.param_groups:
             group["lr"] = rate
         for _ in range(p.theta_steps):
-            zj = _jittered(z, p.jitter, jitter, problem.check)
+            zj = _jittered(network.z, p.jitter, jitter, problem.check)
             with autocast(device, problem.bfloat16):
                 t = network(zj)
             # Eq. (9).
-            loss = problem.misfit(operator.forward(t))
-            loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
+            misfit = problem.misfit(operator.forward(t), held_out.fitted if held_out else None)
+            loss = network.loss(misfit, t)
+            if coupled:
+                loss = loss + p.mu * torch.mean((now.x - now.u - t) ** 2)
             adam.zero_grad(set_to_none=True)
             loss.backward()
             problem.check()
             adam.step()
         t = t.detach()
 
-        # Eq. (12).
-        x, f = now.x, now.f
-        level = denoiser_level(p.sigma_f, p.sigma_f_end, k / p.iterations, problem.sigma)
-        for step in range(p.x_steps):
-            if step or (k - 1) % p.denoise_every == 0:
-                f = problem.denoiser(x, level)
-            x = ((p.lam * f + p.mu * (t + now.u)) / (p.lam + p.mu)).clamp(0, 1)
-        u = now.u - x + t  # Eq. (13)
+        x, u, f = t, now.u, now.f
+        if coupled:
+            x, f = _regularised(problem, p, k, t + u, now)
+            u = u - x + t  # Eq. (13)
         # The mean forgets faster at the start, where the image still changes much.
         decay = min(p.average, (k - 1) / (k + 9))
-        now = _Variables(x, u, f, mean=now.mean.lerp(x - u, 1 - decay))
+        image = x if p.regulariser == "pnp" else x - u
+        image = now.mean.lerp(image, 1 - decay)
+        if network.keeps_best and not coupled:
+            better = loss.detach() < now.best
+            image = torch.where(better, image, now.mean)
+            now = dataclasses.replace(now, best=torch.where(better, loss.detach(), now.best))
+        now = _Variables(x, u, f, image, now.best)
 
         note = ""
         if k % stride == 0 or k == p.iterations:
@@ -162,7 +185,34 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
                     f"The loss was not finite at iteration {k}: "
                     "went back to the last good state, with half the learning rate."
                 )
-        yield State(k, now.mean, *shown, note)
+        error, stop = None, False
+        if held_out and not note and (k % LOOK_EVERY == 0 or k == p.iterations):
+            error = held_out.error(now.mean)
+            stop = best.update(k, float(error), now.mean)
+        if stop or (k == p.iterations and best.passed):
+            yield State(k, best.image, *shown, note, error, kept=best.iteration)
+            return
+        yield State(k, now.mean, *shown, note, error)
+
+
+def _regularised(
+    problem: Problem, p: Parameters, k: int, c: Tensor, now: _Variables
+) -> tuple[Tensor, Tensor]:
+    """X and f after Eq. (12), clipped to [0, 1]; in plug-and-play, X is the denoised C = T + U."""
+    assert p.iterations is not None and p.x_steps is not None and p.denoise_every is not None
+    assert p.sigma_f is not None and p.sigma_f_end is not None
+    assert p.lam is not None and p.mu is not None
+    level = denoiser_level(p.sigma_f, p.sigma_f_end, k / p.iterations, problem.sigma)
+    due = (k - 1) % p.denoise_every == 0
+    if p.regulariser == "pnp":
+        f = problem.denoiser(c, level) if due else now.f
+        return f.clamp(0, 1), f
+    x, f = now.x, now.f
+    for step in range(p.x_steps):
+        if step or due:
+            f = problem.denoiser(x, level)
+        x = ((p.lam * f + p.mu * c) / (p.lam + p.mu)).clamp(0, 1)
+    return x, f
 
 
 def _jittered(
@@ -179,5 +229,6 @@ def _jittered(
     return z + noise.permute(2, 0, 1)
 
 
-def _adam(network: SkipNetwork, rate: float) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), lr=rate)
+def _adam(network: Prior, rate: float) -> torch.optim.Adam:
+    trained = [w for w in network.parameters() if w.requires_grad]
+    return torch.optim.Adam(trained, lr=rate)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -82,3 +84,16 @@ def _left_in_container(folder: Path = Path("/sys/fs/cgroup")) -> int:
     except (OSError, ValueError, KeyError):
         return sys.maxsize
     return max(0, limit - used)
+
+
+@contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """Set the number of processor threads for a while; None leaves it."""
+    before = torch.get_num_threads()
+    if n is not None:
+        torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        if n is not None:
+            torch.set_num_threads(before)

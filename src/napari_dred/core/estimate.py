@@ -9,15 +9,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from napari_dred.core.admm import build_network
-from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.denoisers.build import build_denoiser
+from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast, use_bfloat16
 
 PROBE = 160  # side of the image that the speed is measured on
 # What it depends on: measured again only when one of these changes.
-PROBED = ("method", "width", "depth", "uniform_width", "weights", "precision")
+PROBED = (
+    *("task", "method", "prior", "regulariser", "denoiser"),
+    *("width", "depth", "uniform_width", "weights", "precision"),
+)
+PROBES, ENOUGH = 4, 0.5  # how often it is measured; seconds after which once will do
+# What is kept for the way back through a prior, in parts of what the skip network of its width and
+# depth keeps; measured, for the task where it is most.
+FEATURES = {
+    **{"dip": 1.55, "deep-decoder": 0.45, "nas-dip": 2.3},
+    **{"pip": 0.85, "shi": 0.65, "drp": 1.4},
+}
 
 # Peak memory, fitted to measured runs (benchmarks/results/memory.csv): bytes for each feature and
 # pixel of the network at each of its levels, for each feature of the denoiser, for each channel of
@@ -39,12 +49,12 @@ def estimate_memory(
     if kernel is not None:  # transformed with what it reaches beyond the border
         fixed += channels * BYTES_BLUR * (size[0] + kernel[0]) * (size[1] + kernel[1])
     per_pixel = channels * BYTES_CHANNEL + (96 if channels == 3 else 64) / 4 * BYTES_DENOISER
-    if p.method == "dred":
+    if p.method != "hqs":
         assert p.width is not None and p.depth is not None and p.uniform_width is not None
         widths = level_widths(p.width, p.depth, uniform=p.uniform_width)
         # 32 channels of input, and about as much again for its noise and gradient.
         features = 32 + sum(w / 4**level for level, w in enumerate(widths))
-        per_pixel += features * BYTES_NETWORK
+        per_pixel += features * BYTES_NETWORK * FEATURES.get(p.prior or "", 1.0)
         fixed += BYTES_FITTING
     return int(fixed + pixels * per_pixel)
 
@@ -62,10 +72,11 @@ def estimate_seconds(
     )
     calls: float = p.iterations
     per_iteration = 0.0
-    if p.method == "dred":
+    if p.method != "hqs":
         assert p.denoise_every is not None and p.theta_steps is not None
-        assert p.x_steps is not None
-        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1) + (p.polish or 0)
+        assert p.x_steps is not None and p.blend is not None and p.polish is not None
+        calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1)
+        calls = (0 if p.regulariser == "none" else calls) + p.blend + p.polish
         per_iteration = fit * p.theta_steps
     if channels != 3:
         denoise *= channels
@@ -77,18 +88,19 @@ def estimate_seconds(
 def _probe(channels: int, p: Parameters, device: torch.device, threads: int) -> tuple[float, float]:
     """Seconds of one denoiser call and of one Adam step on a PROBE x PROBE image."""
     bfloat16 = use_bfloat16(p.precision or "auto", device)
-    denoiser = FFDNetDenoiser(
-        channels, path=p.weights, device=device, bfloat16=bfloat16, check=lambda: None
+    assert p.denoiser is not None
+    denoiser = build_denoiser(
+        p.denoiser, channels, path=p.weights, device=device, bfloat16=bfloat16, check=lambda: None
     )
     x = torch.full((1, channels, PROBE, PROBE), 0.5, device=device)
 
     def denoise() -> Tensor:
         return denoiser(x, 0.1)
 
-    if p.method != "dred":
+    if p.method == "hqs":
         return _seconds(denoise), 0.0
     network = build_network(channels, (PROBE, PROBE), p, device)
-    adam = torch.optim.Adam(network.parameters())
+    adam = torch.optim.Adam([w for w in network.parameters() if w.requires_grad])
 
     def fit() -> Tensor:
         with autocast(device, bfloat16):
@@ -102,8 +114,8 @@ def _probe(channels: int, p: Parameters, device: torch.device, threads: int) -> 
 
 
 def _seconds(call: Callable[[], Tensor]) -> float:
-    times = []
-    for _ in range(4):
+    times = list[float]()
+    while len(times) < PROBES and sum(times) < ENOUGH:
         start = time.perf_counter()
         float(call().detach().sum())  # waits for the device
         times.append(time.perf_counter() - start)

@@ -39,8 +39,13 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
         Its image is the denoiser's output.
     """
     assert p.iterations is not None
+    return descend(problem, p.iterations)
+
+
+def descend(problem: Problem, count: int) -> Iterator[State]:
+    """As `hqs`, with `count` calls of the denoiser."""
     sigma = max(problem.sigma, LEAST_SIGMA)
-    return _steps(problem, max(FIRST_LEVEL, sigma), sigma, p.iterations)
+    return _steps(problem, max(FIRST_LEVEL, sigma), sigma, count)
 
 
 def polish(problem: Problem, count: int) -> Iterator[State]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.methods import DENOISERS, METHODS, PRIORS, REGULARISERS
 
 TASKS = ("denoise", "inpaint", "sr", "deblur")
 SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
-PRESETS = ("default", "preview", "paper", "paper-code")
-METHODS = ("dred", "hqs")
+PRESETS = ("default", "preview", "fast", "best", "paper", "paper-code")
 NOISES = ("auto", "gaussian", "impulse", "poisson")
 OUTPUT_DTYPES = ("same", "float32")
 
@@ -84,12 +84,35 @@ class Parameters:
 
     # How it is done.
     preset: str = _option(
-        "default", "Set of values for everything that is not given.", choices=PRESETS
+        "default",
+        "Set of values for everything that is not given: 'preview', the denoiser alone; 'fast', a "
+        "small network beside it; 'best', the paper's network, for a GPU; 'default', 'best' on a "
+        "CUDA device and 'fast' elsewhere; 'paper' and 'paper-code', as published.",
+        choices=PRESETS,
     )
     method: str | None = _option(
         None,
-        "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone.",
+        "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone; any "
+        "other name: a published method, with its authors' settings.",
         choices=METHODS,
+    )
+    prior: str | None = _option(
+        None,
+        "Network that is fitted to the image: 'skip', the one of 'dred'; the others are those of "
+        "the published methods.",
+        choices=PRIORS,
+    )
+    regulariser: str | None = _option(
+        None,
+        "What the denoiser does beside the network: 'red', regularisation by denoising; 'pnp', "
+        "plug-and-play; 'none', nothing.",
+        choices=REGULARISERS,
+    )
+    denoiser: str | None = _option(
+        None,
+        "Denoiser: 'ffdnet', 'dncnn' and 'tnrd' were trained; 'nlm' is non-local means; 'bm3d' "
+        "needs a package of its own, whose licence excludes commercial use.",
+        choices=DENOISERS,
     )
     iterations: int | None = _option(None, "Number of outer iterations.", ge=1, le=1_000_000)
     lam: float | None = _option(None, "Weight of the denoiser (lambda, Eq. 7).", ge=0, le=100)
@@ -123,12 +146,26 @@ class Parameters:
     average: float | None = _option(
         None, "Decay of the running mean of X - U that is the output; 0 for none.", ge=0, lt=1
     )
+    blend: int | None = _option(
+        None,
+        "Steps of 'hqs' before the first iteration; the result is the mean of theirs and of what "
+        "the iterations come to; 0 for none.",
+        ge=0,
+        le=1000,
+    )
     polish: int | None = _option(
         None,
         "Steps of 'hqs' after the last iteration, at low levels; they bring the result back "
         "to the data.",
         ge=0,
         le=1000,
+    )
+    held_out: float | None = _option(
+        None,
+        "Share of the observed samples that the network is not fitted to: the error on them tells "
+        "when to stop; 0 for none.",
+        ge=0,
+        le=0.5,
     )
     jitter: float | None = _option(
         None, "Standard deviation of the noise added to the network's input.", ge=0, le=1
@@ -145,7 +182,8 @@ class Parameters:
     )
 
     weights: str | None = _option(
-        None, "File with FFDNet weights (.safetensors or .pth); the package's own if left out."
+        None,
+        "File with weights of the denoiser (.safetensors or .pth); the package's own if left out.",
     )
 
     # Where, and what comes out.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_dred.core.methods import OURS, authors_settings
 from napari_dred.core.parameters import Parameters
 
 # Paper, section V-A, and Algorithm 1 (one step of each sub-problem, output X - U, no averaging).
 # What the paper leaves out (iterations, sigma_f, network, jitter) is from its published code.
 _PAPER: dict[str, Any] = {
     "method": "dred",
+    "prior": "skip",
+    "regulariser": "red",
+    "denoiser": "ffdnet",
     "iterations": 3000,
     "lam": 0.05,
     "mu": 0.06,
@@ -22,7 +26,9 @@ _PAPER: dict[str, Any] = {
     "sigma_f_end": 0.0,
     "initial_x": "observed",
     "average": 0.0,
+    "blend": 0,
     "polish": 0,
+    "held_out": 0.0,
     "jitter": 0.02,
     "width": 128,
     "uniform_width": True,
@@ -43,7 +49,7 @@ _CODE_TASK: dict[str, dict[str, Any]] = {
 }
 # Chosen on inpainting with noise of 25/255 (images apart from every test set): without jitter
 # and with a larger rate, the narrow network gains little after some 300 iterations.
-_DEFAULT: dict[str, Any] = {
+_FAST: dict[str, Any] = {
     "iterations": 300,
     "learning_rate": 0.003,
     "jitter": 0.0,
@@ -51,22 +57,35 @@ _DEFAULT: dict[str, Any] = {
     "sigma_f": 0.0,
     "sigma_f_end": 0.0,
     "average": 0.98,
+    "blend": 24,
     "polish": 6,
+    "held_out": 0.02,
     "uniform_width": False,
     "precision": "auto",
 }
-_DEFAULT_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
+_FAST_TASK: dict[str, dict[str, Any]] = {"sr": {"iterations": 200, "lam": 0.5, "mu": 0.2}}
+# The paper's network learns more slowly and further: at its own rate, and for longer.
+_BEST: dict[str, Any] = {
+    **_FAST,
+    "iterations": 800,
+    "learning_rate": 0.001,
+    "jitter": 0.02,
+    "uniform_width": True,
+}
 _LEAST_LEVEL_WITH_HOLES = 10.0
+_DRED_ONLY: dict[str, Any] = {"blend": 0, "polish": 0, "held_out": 0.0}
 _PREVIEW: dict[str, Any] = {
-    **_DEFAULT,
+    **_FAST,
     "method": "hqs",
     "iterations": 24,
     "average": 0.0,
-    "polish": 0,
+    **_DRED_ONLY,
 }
 
 
-def fill_in(parameters: Parameters, task: str, sigma: float, *, holes: bool = False) -> Parameters:
+def fill_in(
+    parameters: Parameters, task: str, sigma: float, *, holes: bool = False, device: str = "cpu"
+) -> Parameters:
     """Give the parameters with no None left among the preset's fields.
 
     Parameters
@@ -77,21 +96,28 @@ def fill_in(parameters: Parameters, task: str, sigma: float, *, holes: bool = Fa
         Noise level on a 0-255 scale of the image's range.
     holes : bool
         Whether any sample is missing.
+    device : str
+        Kind of the device, which decides what preset 'default' is.
     """
     values = {**_PAPER, **_PAPER_TASK[task]}
-    if parameters.preset == "paper-code":
+    if parameters.method is not None and parameters.method not in OURS:
+        values |= authors_settings(parameters.method, task, parameters.scale)
+        if not parameters.preset.startswith("paper"):
+            values["precision"] = _FAST["precision"]
+    elif parameters.preset == "paper-code":
         values |= _CODE_TASK[task]
         if task == "deblur" and min((15, 25, 50), key=lambda s: abs(s - sigma)) == 25:
             values["mu"] = 0.02
-    elif parameters.preset == "default":
-        values |= {**_DEFAULT, **_DEFAULT_TASK.get(task, {})}
+    elif parameters.preset in ("default", "fast", "best"):
+        best = parameters.preset == "best" or (parameters.preset, device) == ("default", "cuda")
+        values |= _BEST if best else {**_FAST, **_FAST_TASK.get(task, {})}
         if holes and sigma < _LEAST_LEVEL_WITH_HOLES:
             # Without noise a denoiser at its level does nothing, and holes need one.
             values["sigma_f"] = values["sigma_f_end"] = _LEAST_LEVEL_WITH_HOLES
     elif parameters.preset == "preview":
         values |= _PREVIEW
     if parameters.method == "hqs" and parameters.preset != "preview":
-        values |= {"iterations": _PREVIEW["iterations"], "polish": 0}
+        values |= {"iterations": _PREVIEW["iterations"], **_DRED_ONLY}
     given = parameters.to_dict()
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]

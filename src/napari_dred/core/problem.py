@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_dred.core.denoisers.base import Denoiser
-from napari_dred.core.networks.skip import StripedConvolution
+from napari_dred.core.networks.layers import StripedConvolution
 from napari_dred.core.operators import Operator
 
 
@@ -38,6 +38,8 @@ class Problem:
         Where samples of Y were cut off, noise and all; infinite where they were not.
     level : (1, C, h, w) tensor or None
         Standard deviation of n in each sample, in parts of `sigma`; None if it is even.
+    observed : (1, C or 1, h, w) boolean tensor or None
+        Where Y is known; None for everywhere.
     """
 
     y: Tensor
@@ -49,14 +51,18 @@ class Problem:
     check: Callable[[], None]
     limits: tuple[float, float] = (-math.inf, math.inf)
     level: Tensor | None = None
+    observed: Tensor | None = None
 
-    def misfit(self, hx: Tensor) -> Tensor:
+    def misfit(self, hx: Tensor, fitted: Tensor | None = None) -> Tensor:
         """Mean square of Y - H X, each sample in units of its own noise level.
 
-        With those that were cut off replaced by their expectation.
+        With those that were cut off replaced by their expectation; where `fitted` is 0,
+        samples do not count.
         """
         difference = hx - self.uncut(hx.detach())
-        return (difference if self.level is None else difference / self.level).square().mean()
+        if self.level is not None:
+            difference = difference / self.level
+        return (difference if fitted is None else difference * fitted).square().mean()
 
     def uncut(self, hx: Tensor) -> Tensor:
         """Y as it would be had nothing been cut off, as far as H X tells.
@@ -109,6 +115,10 @@ class State:
     loss, residual : scalar tensors
         See `Step`.
     note : str
+    held_out : scalar tensor or None
+        See `Step`.
+    kept : int or None
+        See `Result`.
     """
 
     iteration: int
@@ -116,6 +126,8 @@ class State:
     loss: Tensor
     residual: Tensor
     note: str = ""
+    held_out: Tensor | None = None
+    kept: int | None = None
 
 
 def rms(x: Tensor) -> Tensor:

@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class PSFRecord:
+    """What a record keeps of a measured PSF: enough to know it again, not to use it.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width in pixels.
+    sha256 : str
+        Of its samples as little-endian float64, row by row.
+    """
+
+    shape: tuple[int, int]
+    sha256: str
+
+    @classmethod
+    def of(cls, psf: ArrayLike) -> PSFRecord:
+        """Describe a (k, l) array of any real dtype."""
+        samples = np.ascontiguousarray(psf, dtype="<f8")
+        height, width = samples.shape
+        return cls((height, width), hashlib.sha256(samples.data).hexdigest())
+
+    @classmethod
+    def in_provenance(cls, record: Mapping[str, Any]) -> PSFRecord | None:
+        """Take it out of the record of a run, which nobody needs to trust.
+
+        Raises
+        ------
+        InputError
+            If it is damaged.
+        """
+        told = record.get("psf")
+        if told is None:
+            return None
+        try:
+            height, width = map(int, told["shape"])
+            return cls((height, width), str(told["sha256"]))
+        except (KeyError, TypeError, ValueError):
+            raise InputError("what the record tells of a measured PSF is damaged") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Both fields, JSON-able."""
+        return {"shape": list(self.shape), "sha256": self.sha256}
+
+    def __str__(self) -> str:
+        return f"measured PSF of {self.shape[0]} x {self.shape[1]} pixels"
 
 
 @dataclass(frozen=True)
@@ -44,6 +95,8 @@ class Plan:
     photon_noise : (float, float) or None
         Gain and offset, where the variance of the noise is gain * signal + offset in the
         image's own sample values; `sigma` is then its root mean.
+    psf : PSFRecord or None
+        The measured PSF, if one was given.
     """
 
     task: str
@@ -59,6 +112,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     impulses: int = 0
     photon_noise: tuple[float, float] | None = None
+    psf: PSFRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +157,7 @@ class Result:
     plan : Plan
     steps : tuple of Step
         Every step that was reported, without images.
-    stop_reason : 'iterations' or 'stopped'
+    stop_reason : 'iterations', 'held-out error' or 'stopped'
     seconds : float
         Wall-clock time of the run.
     notes : tuple of str
@@ -111,7 +165,7 @@ class Result:
     version : str
         Version of napari-dred.
     kept : int or None
-        The iteration whose image is the result; None means the last.
+        The iteration whose image is the result, or the fitted half of it; None means the last.
     """
 
     image: NDArray[Any] = field(repr=False)
@@ -138,6 +192,7 @@ class Result:
             "missing_pixels": self.plan.missing,
             "impulses": self.plan.impulses,
             "photon_noise": self.plan.photon_noise,
+            "psf": None if self.plan.psf is None else self.plan.psf.to_dict(),
             "iterations": self.steps[-1].iteration if self.steps else 0,
             "seconds": round(self.seconds, 3),
             "stop_reason": self.stop_reason,

@@ -6,7 +6,6 @@ import dataclasses
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,210 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 import napari_dred
-from napari_dred.core.admm import dred, look_every
+from napari_dred.core.admm import dred, look_every, total_iterations
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
-from napari_dred.core.denoisers.base import Denoiser, FFDNetDenoiser
-from napari_dred.core.devices import choose_device, describe, free_memory
-from napari_dred.core.errors import InputError, RestorationError
-from napari_dred.core.estimate import estimate_memory, estimate_seconds
+from napari_dred.core.denoisers.build import build_denoiser
+from napari_dred.core.devices import choose_device, threads
+from napari_dred.core.errors import RestorationError
+from napari_dred.core.given import Given, check, check_memory
 from napari_dred.core.hqs import hqs
-from napari_dred.core.noise import estimate_sigma, fill_nearest, find_impulses, find_limits
-from napari_dred.core.operators import build_operator, gaussian_kernel, normalised_kernel
+from napari_dred.core.noise import fill_nearest
+from napari_dred.core.operators import build_operator
 from napari_dred.core.parameters import Parameters
-from napari_dred.core.photon import PhotonNoise, Uneven, fit_photon_noise, relative_level
+from napari_dred.core.photon import Uneven, relative_level
 from napari_dred.core.precision import use_bfloat16
-from napari_dred.core.presets import fill_in
 from napari_dred.core.problem import Problem, State
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.core.values import ValueRange
 
-MIN_SIDE = 8
-MAX_CHANNELS = 16
 SOLVERS = {"dred": dred, "hqs": hqs}
-
-
-@dataclass(frozen=True)
-class _Input:
-    """What the user gave, checked: the part that needs no torch device."""
-
-    image: NDArray[Any]  # as given, (H, W) or (H, W, C)
-    planes: NDArray[Any]  # (C, H, W), missing samples 0; one channel if all are the same
-    observed: NDArray[np.bool_]  # alike; impulses are not
-    unmasked: NDArray[np.bool_]  # alike; impulses are
-    kernel: NDArray[np.float64] | None
-    values: ValueRange
-    limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
-    photon_noise: PhotonNoise | None
-    plan: Plan
-
-
-def _check_image(image: ArrayLike) -> NDArray[Any]:
-    a = np.asarray(image)
-    if not (np.issubdtype(a.dtype, np.integer) or np.issubdtype(a.dtype, np.floating)):
-        hint = "; a mask goes in as mask=" if a.dtype == bool else ""
-        raise InputError(f"the image's samples are {a.dtype}, which is no real number{hint}")
-    if a.ndim not in (2, 3) or (a.ndim == 3 and not 1 <= a.shape[2] <= MAX_CHANNELS):
-        raise InputError(
-            f"the image has shape {a.shape}; it must be (height, width) or "
-            f"(height, width, channels) with at most {MAX_CHANNELS} channels"
-        )
-    if min(a.shape[:2]) < MIN_SIDE:
-        raise InputError(
-            f"the image is {a.shape[0]} x {a.shape[1]} pixels; "
-            f"at least {MIN_SIDE} x {MIN_SIDE} are needed"
-        )
-    return a
-
-
-def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    if mask is None:
-        return np.zeros(shape, bool)
-    m = np.asarray(mask)
-    if m.shape != shape:
-        raise InputError(f"the mask has shape {m.shape}, the image {shape}; they must be alike")
-    if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
-        raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
-    return np.asarray(m != 0)
-
-
-def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:
-    """Name the task that the options make, which must be the one that was named.
-
-    Samples that are not finite are filled in whatever the task is.
-    """
-    there = {"sr": p.scale > 1, "deblur": blurred, "inpaint": masked}
-    found = [name for name, is_there in there.items() if is_there] or ["denoise"]
-    if p.task == "auto":
-        return found[0]
-    if p.task not in found and not (p.task == "inpaint" and broken):
-        needs = {
-            "sr": "a scale above 1",
-            "deblur": "a blur (blur_sigma or a PSF)",
-            "inpaint": "a mask that marks at least one pixel",
-            "denoise": f"no other damage, but the options say {' + '.join(found)}",
-        }
-        raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
-    return p.task
-
-
-def _check(
-    image: ArrayLike,
-    mask: ArrayLike | None,
-    psf: ArrayLike | None,
-    p: Parameters,
-    whole: Calibration | None = None,
-) -> _Input:
-    a = _check_image(image)
-    masked = _check_mask(mask, a.shape[:2])
-    planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
-    if len(planes) > 1 and all(np.array_equal(c, planes[0], equal_nan=True) for c in planes[1:]):
-        planes = planes[:1]  # a gray picture, kept as a coloured one
-    finite = np.isfinite(planes)
-    observed = finite & ~masked
-    for k, channel in enumerate(finite):
-        if not channel.any():
-            which = f"channel {k} of the image" if len(planes) > 1 else "the image"
-            raise InputError(f"no sample of {which} is a finite number")
-    if not observed.any(axis=(1, 2)).all():
-        raise InputError("nothing is observed: the mask marks every pixel as missing")
-    if psf is not None and p.blur_sigma:
-        raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
-    kernel = None
-    if psf is not None:
-        kernel = normalised_kernel(psf)
-    elif p.blur_sigma:
-        kernel = np.asarray(gaussian_kernel(p.blur_sigma), np.float64)
-
-    broken = int((~finite).any(0).sum())
-    missing = int((~observed).any(0).sum())
-    # What is a part is restored as the whole is, whatever lies in it.
-    any_masked = bool(masked.any()) if whole is None else whole.masked
-    any_missing = missing > 0 if whole is None else whole.missing
-    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=kernel is not None)
-    if p.keep_observed and (p.scale > 1 or not any_missing):
-        why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
-        raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
-
-    planes = np.where(observed, planes, np.zeros((), planes.dtype))
-    notes = []
-    if mask is not None and not any_masked:
-        notes.append("The mask marks no pixel: nothing is filled in.")
-    if broken:
-        notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
-    impulses, unmasked = 0, observed
-    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
-        hit = find_impulses(planes.astype(np.float64), observed)
-        impulses = int(hit.sum())
-        # A channel of which nothing would be left is no channel of impulses.
-        if impulses and (observed & ~hit).any(axis=(1, 2)).all():
-            share = 100 * impulses / observed.sum()
-            observed = observed & ~hit
-            planes = np.where(observed, planes, np.zeros((), planes.dtype))
-            notes.append(
-                f"Impulse noise found: {impulses} samples ({share:.1f} %) at the ends of the range "
-                "are taken as missing."
-            )
-        elif p.noise == "impulse":
-            notes.append("No impulse noise was found at the ends of the range.")
-    limits = find_limits(planes, observed) if whole is None else whole.limits
-    sigma, photon_noise = p.sigma, None
-    if p.noise == "poisson" and sigma is not None:
-        raise InputError(
-            f"sigma is {sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
-            "leave sigma out, or say 'gaussian'"
-        )
-    if whole is not None:
-        sigma, photon_noise = whole.sigma, whole.photon_noise
-    elif p.noise in ("auto", "poisson") and sigma is None:
-        photon_noise = fit_photon_noise(planes.astype(np.float64), observed, limits)
-        if p.noise == "poisson" and photon_noise is None:
-            notes.append("No photon noise was found: the noise does not grow with the signal.")
-    if whole is None and photon_noise is not None:
-        variance = photon_noise.variance(planes[observed].astype(np.float64))
-        sigma = _below_half_range(float(np.sqrt(variance.mean())), planes, observed)
-        lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
-        notes.append(
-            f"Photon noise found: gain {photon_noise.gain:.3g}, sigma from {lowest:.3g} in dark "
-            f"to {highest:.3g} in bright places, in the image's sample values."
-        )
-    elif sigma is None:
-        sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
-        sigma = _below_half_range(sigma, planes, observed)
-        notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
-    values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
-    holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
-    p = fill_in(p, task, sigma / values.span * 255, holes=holes)
-    size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
-    device = choose_device(p.device)
-    if p.device == "auto" and device.type == "cpu":
-        notes.append("No GPU was found: running on the CPU.")
-    with _threads(p.threads):
-        seconds = estimate_seconds(len(planes), size, p, device)
-    plan_ = Plan(
-        task=task,
-        shape=(*size, *a.shape[2:]),
-        parameters=p,
-        sigma=sigma,
-        sigma_estimated=p.sigma is None,
-        missing=missing,
-        masked=int(masked.sum()),
-        impulses=impulses,
-        photon_noise=None if photon_noise is None else (photon_noise.gain, photon_noise.offset),
-        device=describe(device),
-        memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
-        seconds=seconds,
-        notes=tuple(notes),
-    )
-    return _Input(a, planes, observed, unmasked, kernel, values, limits, photon_noise, plan_)
-
-
-def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
-    """Limit an estimate (pure noise reaches it) to what a given level may be."""
-    if planes.dtype == np.uint8:
-        return min(sigma, 127.0)
-    samples = planes[observed]
-    return min(sigma, 0.5 * (float(samples.max()) - float(samples.min())))
 
 
 def plan(
@@ -238,7 +50,7 @@ def plan(
         As `restore`.
     """
     with _in_words():
-        return _check(image, mask, psf, _parameters(parameters, overrides), calibration).plan
+        return check(image, mask, psf, _parameters(parameters, overrides), calibration).plan
 
 
 def _parameters(parameters: Parameters | None, overrides: dict[str, Any]) -> Parameters:
@@ -253,19 +65,7 @@ def _in_words() -> Iterator[None]:
         raise explain(e) from e
 
 
-@contextmanager
-def _threads(n: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if n is not None:
-        torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        if n is not None:
-            torch.set_num_threads(before)
-
-
-def _problem(given: _Input, control: Control) -> Problem:
+def _problem(given: Given, control: Control) -> Problem:
     """The tensors and functions that a solver works with."""
     p = given.plan.parameters
     device = choose_device(p.device)
@@ -282,8 +82,9 @@ def _problem(given: _Input, control: Control) -> Problem:
         control.check()
     low, high = given.values.to_unit(np.array(given.limits))
     sigma = given.plan.sigma / given.values.span
-    denoiser: Denoiser = FFDNetDenoiser(
-        len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
+    assert p.denoiser is not None
+    denoiser = build_denoiser(
+        p.denoiser, len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
     )
     y, level = torch.from_numpy(unit)[None].to(device), None
     if given.photon_noise is not None:
@@ -314,16 +115,17 @@ def _problem(given: _Input, control: Control) -> Problem:
         check=control.check,
         limits=(float(low), float(high)),
         level=level,
+        observed=torch.from_numpy(given.observed)[None].to(device),
     )
 
 
-def _to_samples(x: torch.Tensor, given: _Input) -> NDArray[np.float64]:
+def _to_samples(x: torch.Tensor, given: Given) -> NDArray[np.float64]:
     """(1, C, H, W) on [0, 1] to (H, W) or (H, W, C) in sample values."""
     planes = given.values.from_unit(x[0].float().cpu().numpy())
     return _as_given(planes, given)
 
 
-def _as_given(planes: NDArray[Any], given: _Input) -> NDArray[Any]:
+def _as_given(planes: NDArray[Any], given: Given) -> NDArray[Any]:
     """(1 or C, H, W) to (H, W) or (H, W, C), as many channels as the input has."""
     image: NDArray[Any] = planes[0]
     if given.image.ndim == 3:
@@ -332,31 +134,13 @@ def _as_given(planes: NDArray[Any], given: _Input) -> NDArray[Any]:
     return image
 
 
-def _finish(x: torch.Tensor, given: _Input) -> NDArray[Any]:
+def _finish(x: torch.Tensor, given: Given) -> NDArray[Any]:
     p = given.plan.parameters
     dtype = np.dtype(np.float32) if p.output_dtype == "float32" else given.image.dtype
     image = given.values.restore_dtype(_to_samples(x, given), dtype)
     if p.keep_observed:
         image = np.where(_as_given(given.unmasked, given), given.image.astype(dtype), image)
     return image
-
-
-def check_memory(plan: Plan) -> None:
-    """Refuse what needs more memory than is free.
-
-    Raises
-    ------
-    RestorationError
-    """
-    p = plan.parameters
-    free = free_memory(choose_device(p.device))
-    if plan.memory > free:
-        h, w = plan.shape[:2]
-        raise RestorationError(
-            f"restoring {h} x {w} pixels with preset {p.preset!r} takes about "
-            f"{plan.memory / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {plan.device}; "
-            "use preset 'preview', a smaller network (width), or a crop"
-        )
 
 
 def solve(
@@ -394,28 +178,36 @@ def solve(
     control = control or Control()
     began = time.perf_counter()
     with _in_words():
-        given = _check(image, mask, psf, p, calibration)
+        given = check(image, mask, psf, p, calibration)
         yield given.plan
         check_memory(given.plan)
         yield from _run(given, control, began)
 
 
 def _step(state: State, total: int) -> Step:
-    return Step(state.iteration, total, float(state.loss), float(state.residual), note=state.note)
+    return Step(
+        state.iteration,
+        total,
+        float(state.loss),
+        float(state.residual),
+        note=state.note,
+        held_out=None if state.held_out is None else float(state.held_out),
+    )
 
 
-def _run(given: _Input, control: Control, began: float) -> Generator[Step | Result, None, None]:
+def _run(given: Given, control: Control, began: float) -> Generator[Step | Result, None, None]:
     p = given.plan.parameters
-    assert p.iterations is not None and p.method is not None
-    total = p.iterations + (p.polish or 0 if p.method == "dred" else 0)
-    steps, last = list[Step](), None
+    assert p.method is not None
+    total = total_iterations(p)
+    solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
+    steps, last, kept = list[Step](), None, None
     reason = "iterations"
     states: Iterator[State] | None = None
     while reason == "iterations":
         # The number of threads is the process's: set only while a step is computed.
-        with _threads(p.threads):
+        with threads(p.threads):
             try:
-                states = states or SOLVERS[p.method](_problem(given, control), p)
+                states = states or solver(_problem(given, control), p)
                 state = next(states, None)
             except Interrupted:
                 if control.cancelled:
@@ -425,7 +217,8 @@ def _run(given: _Input, control: Control, began: float) -> Generator[Step | Resu
         if state is None:
             break
         last = state
-        due = state.iteration % look_every(state.x.device) == 0
+        kept = kept if state.kept is None else state.kept
+        due = state.held_out is not None or state.iteration % look_every(state.x.device) == 0
         if due or state.note or state.iteration in (1, total):
             step = _step(state, total)
             steps.append(step)
@@ -445,10 +238,11 @@ def _run(given: _Input, control: Control, began: float) -> Generator[Step | Resu
         image=_finish(last.x, given),
         plan=given.plan,
         steps=tuple(steps),
-        stop_reason=reason,
+        stop_reason="held-out error" if kept and reason == "iterations" else reason,
         seconds=time.perf_counter() - began,
         notes=(*given.plan.notes, *(s.note for s in steps if s.note)),
         version=napari_dred.__version__,
+        kept=kept,
     )
 
 

@@ -25,7 +25,7 @@ from napari_dred.viewer.convergence_plot import ConvergencePlot
 from napari_dred.viewer.fields import LayerChoice, alive, line
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.psnr import PsnrMeter, Reference, decibels
-from napari_dred.viewer.run import Run
+from napari_dred.viewer.run import LayerData, Run
 from napari_dred.viewer.snapshots import Snapshot, Snapshots
 
 
@@ -134,6 +134,10 @@ class Course(QWidget):
         if self._looks_at is None:
             self._preview.show(step.image, self._name())
         self._place_slider()
+
+    def show_result(self, result: LayerData) -> bool:
+        """Make the layer that shows the run's image its result's, if it can be."""
+        return self._preview is not None and self._preview.become(result)
 
     def end(self, result: Result | None = None) -> None:
         """The run is over; its result has all steps and marks the iteration that is kept."""

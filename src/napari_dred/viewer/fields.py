@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, Label
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label
 from napari.layers import Layer
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QSizePolicy
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_dred.core.parameters import Parameters
 
@@ -38,7 +39,31 @@ def choice(name: str, label: str, texts: dict[Any, str] | None = None) -> ComboB
     return ComboBox(name=name, label=label, choices=choices, value=f.default, tooltip=help_of(name))
 
 
-def number(name: str, label: str, *, lowest_text: str = "", maximum: float = 1e9) -> FloatSpinBox:
+class NumberBox(FloatSpinBox):
+    """A spin box that remembers the digits that it does not show."""
+
+    _shown: float | None = None
+    _exact = 0.0
+
+    def set_exact(self, value: float) -> None:
+        """Show a number with at least three digits."""
+        if value > 0:
+            self.native.setDecimals(max(self.native.decimals(), decimals(value)))
+        self.value = min(value, self.max)
+        self._shown, self._exact = self.value, value
+
+    @property
+    def exact(self) -> float:
+        """What it says; of a value in it that was not edited, all digits."""
+        return self._exact if self.value == self._shown else float(self.value)
+
+
+def decimals(value: float) -> int:
+    """How many decimals show three digits of a number."""
+    return 2 - math.floor(math.log10(value)) if value > 0 else 0
+
+
+def number(name: str, label: str, *, lowest_text: str = "", maximum: float = 1e9) -> NumberBox:
     """A spin box with the field's limits, default and help; read it with `value_of`.
 
     Parameters
@@ -57,7 +82,7 @@ def number(name: str, label: str, *, lowest_text: str = "", maximum: float = 1e9
     if f.default is None and lowest_text:
         low -= 1
     value: Any = low if f.default is None else f.default
-    box = FloatSpinBox(
+    box = NumberBox(
         name=name,
         label=label,
         min=low,
@@ -126,6 +151,15 @@ def line() -> Label:
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     label.native.setSizePolicy(policy)
     return label
+
+
+def align_labels(container: Container[Any]) -> None:
+    """Give the labels of the fields in a container one width."""
+    names = {widget.label for widget in container}
+    labels = [x for x in container.native.findChildren(QLabel) if x.text() in names]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
 
 
 def alive(widget: Any) -> bool:

@@ -28,8 +28,11 @@ from napari_dred.volumes import Region, solve_region
 # Seconds without a change before it is worked out: as many as the last one took, within these.
 DELAY, LONGEST_DELAY = 0.5, 2.0
 
-#: Takes image, mask, region and parameters; gives the plan, or raises what `solve_region` does.
-Planner = Callable[[NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters], Plan]
+#: Takes image, mask, region, parameters and PSF; gives the plan, or raises what `solve_region`
+#: does.
+Planner = Callable[
+    [NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters, NDArray[Any] | None], Plan
+]
 
 _TASKS = {"denoise": "Denoising", "inpaint": "Inpainting", "deblur": "Deblurring"}
 
@@ -44,11 +47,14 @@ class Inputs:
         Gives the image and its mask; called in a thread.
     region : Region or None
     parameters : Parameters
+    read_psf : callable or None
+        Gives the measured PSF, if there is one; called in a thread.
     """
 
     read: Callable[[], tuple[NDArray[Any], NDArray[np.bool_] | None]]
     region: Region | None
     parameters: Parameters
+    read_psf: Callable[[], NDArray[Any]] | None = None
 
 
 def inputs_of(
@@ -59,6 +65,7 @@ def inputs_of(
     *,
     label: int | None = None,
     region: Region | None = None,
+    psf: Callable[[], NDArray[Any]] | None = None,
 ) -> Inputs:
     """Collect what a run would be given, without reading it.
 
@@ -71,7 +78,9 @@ def inputs_of(
         raise InputError("there is no image layer; open an image first")
     plane = plane_reader(image, viewer)
     marked = None if mask is None else mask_reader(mask, image, viewer, label)
-    return Inputs(lambda: (plane().image, None if marked is None else marked()), region, parameters)
+    return Inputs(
+        lambda: (plane().image, None if marked is None else marked()), region, parameters, psf
+    )
 
 
 def plan_run(
@@ -79,6 +88,7 @@ def plan_run(
     mask: NDArray[np.bool_] | None,
     region: Region | None,
     parameters: Parameters,
+    psf: NDArray[Any] | None = None,
 ) -> Plan:
     """Give the plan of a run for whose memory there is room.
 
@@ -87,9 +97,9 @@ def plan_run(
     InputError, RestorationError
         As `solve_region`.
     """
-    from napari_dred.core.restore import check_memory  # brings torch
+    from napari_dred.core.given import check_memory  # brings torch
 
-    records = solve_region(image, mask, region, parameters=parameters)
+    records = solve_region(image, mask, region, psf=psf, parameters=parameters)
     plan = next(records)
     assert isinstance(plan, Plan)
     assert isinstance(records, Generator)
@@ -239,16 +249,18 @@ def _work(
     key, plan = None, None
     try:
         image, mask = inputs.read()
+        psf = None if inputs.read_psf is None else inputs.read_psf()
         region = inputs.region
         # Whether anything is kept as it was does not change the work.
         parameters = inputs.parameters.replace(keep_observed=False)
-        key = (_digest(image), None if mask is None else _digest(mask), region, parameters)
+        arrays = [None if array is None else _digest(array) for array in (image, mask, psf)]
+        key = (*arrays, region, parameters)
         if last is not None and last.plan is not None and last.key == key:
             return last
         yield "\n".join(
             [_size(image, region, parameters.scale), *_replaced(mask, region), "Working out…"]
         )
-        plan = planner(image, mask, region, parameters)
+        plan = planner(image, mask, region, parameters, psf)
         text = "\n".join([plan_statement(plan), *_replaced(mask, region, plan)])
     except (InputError, RestorationError) as e:
         text = sentence(str(e))

@@ -218,9 +218,17 @@ def result_layer(
     return data, {**state, "name": name}, "image"
 
 
-def provenance(plane: Plane, region: Region | None, made: Mapping[str, Any]) -> dict[str, Any]:
-    """What goes into a result's metadata: how it was made, and of what."""
-    source: dict[str, Any] = {"layer": plane.name}
+def provenance(
+    plane: Plane,
+    region: Region | None,
+    made: Mapping[str, Any],
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What goes into a result's metadata: how it was made, and of what.
+
+    `more` is what else is known of what it was made of.
+    """
+    source: dict[str, Any] = {"layer": plane.name, **(more or {})}
     if len(plane.index) > 2:
         source["axes"] = list(plane.axes)
         source["plane"] = [None if axis in plane.axes else i for axis, i in enumerate(plane.index)]

@@ -84,6 +84,19 @@ def mask_reader(
     return read
 
 
+def has_several_labels(labels: Labels, image: Image, viewer: ViewerModel) -> bool:
+    """Whether the plane that `read_mask` takes has more than one label besides 0.
+
+    Raises
+    ------
+    InputError
+        As `read_mask`.
+    """
+    plane = np.asarray(full_resolution(labels)[place_of_mask(labels, image, viewer)])
+    marked = plane[plane != 0]
+    return bool(marked.size and marked.min() != marked.max())
+
+
 def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> None:
     """Check that `read_mask` can take the layer for the image, without reading it.
 
@@ -228,12 +241,3 @@ def _size(image: Image, viewer: ViewerModel) -> tuple[int, int]:
     axes, _ = shown_plane(image, viewer)
     shape = size_of(image)
     return shape[axes[0]], shape[axes[1]]
-
-
-def edits_of(labels: Labels | Shapes) -> list[Any]:
-    """The events that tell of another content."""
-    events = labels.events
-    if isinstance(labels, Shapes):
-        return [events.data, events.set_data, events.edge_width]
-    # A pyramid, which cannot be painted on, sends set_data whenever another part is shown.
-    return [events.data] if labels.multiscale else [events.paint, events.set_data, events.data]

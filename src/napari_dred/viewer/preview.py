@@ -1,4 +1,4 @@
-"""The one layer that shows a run's image while it changes."""
+"""The one layer that shows a run's image while it changes, and in the end its result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from napari_dred.viewer.run import Run
+from napari_dred.viewer.run import LayerData, Run
 
 
 class Preview:
@@ -25,6 +25,7 @@ class Preview:
         self._viewer = viewer
         self._run = run
         self.layer: Layer | None = None
+        self._named = ""  # what the layer was called when it was added
 
     def show(self, image: NDArray[Any], name: str) -> None:
         """Show an image, unless the user has deleted the layer."""
@@ -41,6 +42,36 @@ class Preview:
             return
         self.layer = Layer.create(*self._run.layer_data(image, name))
         self._insert(self.layer, len(self._viewer.layers))
+        self._named = self.layer.name
+
+    def become(self, result: LayerData) -> bool:
+        """Make the layer the result's, as it lies and as the user has set it, and let go of it.
+
+        A layer that is removed costs napari a garbage collection, in which the window stands still.
+
+        Parameters
+        ----------
+        result : tuple of array, dict and str
+            As napari's `LayerDataTuple`.
+
+        Returns
+        -------
+        bool
+            False, and nothing is done, where the layer is gone or has samples of another kind.
+        """
+        layer, (data, state, _) = self.layer, result
+        if layer is None or layer not in self._viewer.layers or layer.data.dtype != data.dtype:
+            return False
+        layer.data = data
+        # Those of a part give way to those of the whole.
+        layer.scale, layer.translate = state["scale"], state["translate"]
+        layer.metadata.update(state["metadata"])
+        layer.visible = True
+        self.layer = None
+        if layer.name == self._named:
+            layer.name = state["name"]
+        self._viewer.layers.selection.active = layer
+        return True
 
     def add_below(self, layer: Layer) -> None:
         """Add another layer under this one, on top where there is none."""

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
-from napari_dred.io import read_mask, read_picture, replace_file
+from napari_dred.io import read_mask, read_picture, read_psf, replace_file
 from napari_dred.io.guard import reading
 from napari_dred.recipe import (
     Source,
@@ -30,13 +30,12 @@ from napari_dred.recipe import (
 )
 from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any
+from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any, read_plane
 from napari_dred.viewer.masks import place_of_mask
-from napari_dred.viewer.masks import read_mask as mask_on_image
 from napari_dred.volumes import Region
 
 #: What the files are called that are still to be saved.
-IMAGE_FILE, MASK_FILE = "image.tif", "mask.tif"
+IMAGE_FILE, MASK_FILE, PSF_FILE = "image.tif", "mask.tif", "psf.tif"
 JSON_FILES = "Settings (*.json)"
 SETTINGS_FILES = (
     "Settings, or an image restored with them (*.json *.tif *.tiff *.png);;All files (*)"
@@ -49,7 +48,7 @@ class _Writer(Protocol):
         parameters: Parameters,
         image: Source,
         mask: Source | None = None,
-        *,
+        psf: Source | None = None,
         region: Region | None = None,
     ) -> str: ...
 
@@ -83,7 +82,7 @@ class SettingsMenu(PushButton):
         for text, help, act in (
             ("Copy as Python", "A script that does what Restore would do.", self.copy_python),
             ("Copy as command", "A shell command that does the same.", self.copy_command),
-            ("Save settings…", "To a JSON file; the image and mask are not in it.", self.save),
+            ("Save settings…", "To a JSON file; the image, mask and PSF are not in it.", self.save),
             ("Load settings…", "From such a file, or from an image that was restored.", self.load),
             (
                 "Run again with these settings",
@@ -107,14 +106,14 @@ class SettingsMenu(PushButton):
 
     def save(self) -> None:
         """Write the settings to a file that the user names."""
-        parameters = self._form.parameters()
+        settings = self._form.settings()
         name, _ = QFileDialog.getSaveFileName(
             self.native, "Save settings", "settings.json", JSON_FILES
         )
         if not name:
             return
         try:
-            replace_file(Path(name), as_settings(parameters).encode())
+            replace_file(Path(name), as_settings(settings).encode())
         except OSError as e:
             raise InputError(f"{name}: {e.strerror}") from None
         self._status.value = f"The settings are in {name}."
@@ -123,8 +122,9 @@ class SettingsMenu(PushButton):
         """Fill in the form from a file that the user chooses."""
         name, _ = QFileDialog.getOpenFileName(self.native, "Load settings", "", SETTINGS_FILES)
         if name:
-            self._form.set_parameters(read_settings(name))
+            self._form.set_settings(read_settings(name))
             self._status.value = f"The settings are those of {name}."
+            self._form.parameters()  # says what is wrong: weights that are not there
 
     def run_again(self) -> None:
         """Start a run with the settings of the selected layer."""
@@ -135,7 +135,7 @@ class SettingsMenu(PushButton):
                 "there is no restored layer selected; select one in the layer list to take its "
                 "settings"
             )
-        self._form.set_parameters(settings_of(record, f"the layer {layer.name!r}"))
+        self._form.set_settings(settings_of(record, f"the layer {layer.name!r}"))
         self._restore()
 
     def _said(self, act: Callable[[], None]) -> Callable[[], None]:
@@ -151,52 +151,72 @@ class SettingsMenu(PushButton):
         return do
 
     def _copy(self, write: _Writer, done: str) -> None:
-        plane, mask, region = self._form.read()
+        read = self._form.read()
         parameters = self._form.parameters()
-        if parameters.keep_observed and not marks_any(plane, mask, region):
+        if parameters.keep_observed and not marks_any(read.plane, read.mask, read.region):
             parameters = parameters.replace(keep_observed=False)
         image, labels = self._form.image.value, self._form.mask.value
-        image_source = _image_source(image, plane)
-        mask_source = None
-        if labels is not None and mask is not None:
-            mask_source = _mask_source(labels, image, self._viewer, mask)
-        text = write(parameters, image_source, mask_source, region=region)
+        mask = psf = None
+        if labels is not None and read.mask is not None:
+            mask = _mask_source(labels, image, self._viewer, read.mask, read.label)
+        if read.psf is not None:
+            psf = _psf_source(self._form.psf.value, self._viewer)
+        picture = _image_source(image, read.plane)
+        text = write(parameters, picture, mask, psf, read.region)
         clipboard = QGuiApplication.clipboard()
         assert clipboard is not None  # there is one as long as there is a window
         clipboard.setText(text)
-        unsaved = [s for s in (image_source, mask_source) if s is not None and s.unsaved]
+        unsaved = [s for s in (picture, mask, psf) if s is not None and s.unsaved]
         hint = " A comment in it says what to save first." if unsaved else ""
         self._status.value = done + hint
 
 
-def _image_source(layer: Image, plane: Plane) -> Source:
+def _psf_source(layer: Image, viewer: ViewerModel) -> Source:
+    return _image_source(layer, read_plane(layer, viewer), PSF_FILE, read_psf)
+
+
+def _image_source(
+    layer: Image,
+    plane: Plane,
+    name: str = IMAGE_FILE,
+    read: Callable[[Path], NDArray[Any]] = lambda path: read_picture(path).samples,
+) -> Source:
     """The file that holds the plane, pixel by pixel, or the one that the layer is to become."""
     ndim = len(plane.index)
     index = tuple(None if a in plane.axes else i for a, i in enumerate(plane.index))
     alpha = plane.alpha is not None
     if ndim == 2:
-        path = _holding(layer, plane.image, lambda path: read_picture(path).samples)
-        return Source(path or IMAGE_FILE, unsaved="" if path else layer.name)
+        path = _holding(layer, plane.image, read)
+        return Source(path or name, unsaved="" if path else layer.name)
     there = Source("", index, alpha)
     path = _holding(layer, plane.image, lambda path: _plane_of_stack(path, there))
-    return Source(path or IMAGE_FILE, index, alpha, unsaved="" if path else layer.name)
+    return Source(path or name, index, alpha, unsaved="" if path else layer.name)
 
 
 def _mask_source(
-    layer: Labels | Shapes, image: Image, viewer: ViewerModel, mask: NDArray[np.bool_]
+    layer: Labels | Shapes,
+    image: Image,
+    viewer: ViewerModel,
+    mask: NDArray[np.bool_],
+    label: int | None,
 ) -> Source:
     if isinstance(layer, Shapes):
         return Source(MASK_FILE, unsaved=f"{layer.name} (converted to labels)")
-    if not np.array_equal(mask, mask_on_image(layer, image, viewer)):
-        return Source(MASK_FILE, unsaved=f"{layer.name} (the chosen label alone)")
+
+    def marked(labels: NDArray[Any]) -> NDArray[np.bool_]:
+        return np.asarray(labels != 0 if label is None else labels == label)
+
+    def marked_in(path: Path) -> NDArray[np.bool_]:
+        return read_mask(path, mask.shape) if label is None else marked(read_picture(path).samples)
+
     if layer.ndim == 2:
-        path = _holding(layer, mask, lambda path: read_mask(path, mask.shape))
-        return Source(path or MASK_FILE, unsaved="" if path else layer.name)
+        path = _holding(layer, mask, marked_in)
+        return Source(path or MASK_FILE, unsaved="" if path else layer.name, label=label)
     place = place_of_mask(layer, image, viewer)
     index = tuple(None if isinstance(i, slice) else int(i) for i in place)
     there = Source("", index)
-    path = _holding(layer, mask, lambda path: _plane_of_stack(path, there) != 0)
-    return Source(path or MASK_FILE, index, unsaved="" if path else layer.name)
+    path = _holding(layer, mask, lambda path: marked(_plane_of_stack(path, there)))
+    return Source(path or MASK_FILE, index, unsaved="" if path else layer.name, label=label)
 
 
 def _holding(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -16,12 +15,14 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import duration, plural, sentence
 from napari_dred.viewer.course import Course
+from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY, marks_any, provenance
+from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY, marks_any
 from napari_dred.viewer.repeat import SettingsMenu
-from napari_dred.viewer.run import Run, Source
+from napari_dred.viewer.run import Run
+from napari_dred.viewer.scroll import Scroll
 from napari_dred.viewer.settings import preview_interval
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
 from napari_dred.volumes import Solver, solve_region
@@ -67,13 +68,13 @@ class RestoreWidget(Container[Any]):
         self.cancel_button = PushButton(text="Cancel", tooltip="End now and keep nothing.")
         buttons = _row(self.pause_button, self.stop_button, self.cancel_button)
         self.bar = ProgressBar(value=0, max=1)
-        self.forecast = Forecast(self.form.inputs, self._on_planned, planner)
+        self.forecast = Forecast(self.form.inputs, self.form.show_plan, planner)
         self.plan_line = self.forecast.line
         self.status = line()
 
+        self._complaint = ""  # what the status line says of the form as it stands
         self.extend(
             [
-                self.form,
                 _row(self.preview_button, self.restore_button),
                 buttons,
                 self.bar,
@@ -82,8 +83,9 @@ class RestoreWidget(Container[Any]):
             ]
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
+        self.native.layout().insertWidget(0, Scroll(self.form.native))
         self.native.layout().addWidget(self.course)
-        self.form.changed.connect(self.forecast.refresh)
+        self.form.changed.connect(self._on_form)
         self.preview_button.clicked.connect(
             lambda: self.restore(preset="preview", method=None, iterations=None)
         )
@@ -101,8 +103,8 @@ class RestoreWidget(Container[Any]):
 
     def reset_choices(self, *args: Any) -> None:
         """Take the layers that there are now."""
-        super().reset_choices(*args)
         if alive(self.native):
+            self.form.reset_choices(*args)
             self.course.reset_choices()
 
     # What the user does.
@@ -122,6 +124,7 @@ class RestoreWidget(Container[Any]):
             run = self._prepared(changes)
         except InputError as e:
             self._say(e, show_warning)
+            self._complaint = self.status.value
             return
         except MemoryError:
             self._say(RestorationError(_NO_MEMORY), show_error)
@@ -141,6 +144,11 @@ class RestoreWidget(Container[Any]):
         for button in (self.pause_button, self.stop_button, self.cancel_button):
             button.enabled = True
         worker.start()
+
+    def _on_form(self) -> None:
+        if self._complaint and self.status.value == self._complaint:
+            self.status.value = self._complaint = ""  # it may be so no longer
+        self.forecast.refresh()
 
     def _on_pause(self) -> None:
         if self._run is None:
@@ -223,41 +231,37 @@ class RestoreWidget(Container[Any]):
 
     def _prepared(self, changes: dict[str, Any]) -> Run:
         """Read the layers and make the worker, not yet started."""
-        plane, mask, region = self.form.read()
+        source = self.form.read()
+        image, mask, region = source.plane.image, source.mask, source.region
         parameters = self.form.parameters().replace(**changes)
-        if parameters.keep_observed and not marks_any(plane, mask, region):
+        if parameters.keep_observed and not marks_any(source.plane, mask, region):
             parameters = parameters.replace(keep_observed=False)
-        solve = partial(self._solve, plane.image, mask, region, parameters=parameters)
-        source = Source(plane, mask, region, weakref.ref(self.form.image.value))
-        return Run(
-            restore_worker(Job(solve, preview_interval(), dtype=plane.image.dtype)),
-            source,
-            parameters,
-        )
+        solve = partial(self._solve, image, mask, region, psf=source.psf, parameters=parameters)
+        worker = restore_worker(Job(solve, preview_interval(), dtype=image.dtype))
+        return Run(worker, source, parameters)
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
-        self._on_planned(plan)
+        self.form.show_plan(plan)
         self.plan_line.value = "\n".join([plan_statement(plan), *plan.notes])
         self.status.value = "Running…"
         run.plan = plan
         run.begin()
 
-    def _on_planned(self, plan: Plan) -> None:
-        # Not over a level that was typed since the run was started.
-        if plan.sigma_estimated and self.form.estimate_sigma.value:
-            self.form.show_sigma(plan.sigma)
-
     def _show_result(self, run: Run, result: Result) -> None:
-        """Add the result's layer; if it cannot be laid over its input, then by itself."""
+        """Make the preview the result, or add a layer; if not over its input, then by itself."""
         name = f"{run.plane.name} restored"
         made = result.provenance()
         layer: Layer | None = None
         try:
-            layer = Layer.create(*run.layer_data(result.image, name, made))
-            self._viewer.add_layer(layer)
+            data = run.layer_data(result.image, name, made)
+            if self.course.show_result(data):
+                self.reset_choices()  # from now on it can be somebody's input
+            else:
+                layer = Layer.create(*data)
+                self._viewer.add_layer(layer)
         except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
             if layer is None or layer not in self._viewer.layers:
-                made = provenance(run.plane, run.region, made)
+                made = run.source.provenance(made)
                 self._viewer.add_image(result.image, name=name, metadata={METADATA_KEY: made})
             show_warning(f"The result may not lie where its input does: {sentence(str(e))}")
 
@@ -298,6 +302,7 @@ class RestoreWidget(Container[Any]):
             self.form.close_down()
             self.forecast.pause()
         else:
+            dock_with_others(self.native)
             self.forecast.resume()
             self.form.refresh_later()  # in napari's style the labels have another width
 

@@ -23,6 +23,9 @@ from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
 from napari_dred.volumes import Region
 
+#: As napari's `LayerDataTuple`.
+LayerData = tuple[NDArray[Any], dict[str, Any], str]
+
 
 @dataclass(frozen=True)
 class Source:
@@ -36,12 +39,30 @@ class Source:
         The part that is restored; all of it if None.
     layer : weak reference
         To the input's layer, which is not kept alive.
+    psf : (k, l) array or None
+        The measured PSF.
+    psf_name : str
+        Its layer's name.
+    label : int or None
+        The only label of the mask that is missing.
     """
 
     plane: Plane
     mask: NDArray[np.bool_] | None
     region: Region | None
     layer: weakref.ref[Image]
+    psf: NDArray[Any] | None = None
+    psf_name: str = ""
+    label: int | None = None
+
+    def provenance(self, made: Mapping[str, Any]) -> dict[str, Any]:
+        """What goes into a result's metadata: how it was made, and of what."""
+        more: dict[str, Any] = {}
+        if self.psf is not None:
+            more["psf"] = self.psf_name
+        if self.label is not None:
+            more["label"] = self.label
+        return provenance(self.plane, self.region, made, more)
 
 
 class Run:
@@ -61,11 +82,11 @@ class Run:
 
     def layer_data(
         self, image: NDArray[Any], name: str, made: Mapping[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any], str]:
+    ) -> LayerData:
         """Make a layer of an image that the run gave: of its part, or pasted into the whole."""
         scale = self.parameters.scale
         whole = scale == 1 and image.shape[:2] == self.plane.shape
-        metadata = None if made is None else provenance(self.plane, self.region, made)
+        metadata = None if made is None else self.source.provenance(made)
         return result_layer(
             self.plane,
             image,
@@ -75,7 +96,7 @@ class Run:
             metadata=metadata,
         )
 
-    def as_result(self, snapshot: Snapshot) -> tuple[NDArray[Any], dict[str, Any], str]:
+    def as_result(self, snapshot: Snapshot) -> LayerData:
         """Make a layer of a snapshot as if the run had ended with it."""
         assert self.plan is not None
         made = Result(

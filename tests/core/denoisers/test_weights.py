@@ -13,15 +13,18 @@ from safetensors.torch import save_file
 from skimage import data
 
 from napari_dred.core.denoisers import base, weights
-from napari_dred.core.denoisers.base import FFDNetDenoiser
+from napari_dred.core.denoisers.base import Denoiser
+from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.errors import InputError, RestorationError
 
 CPU = torch.device("cpu")
 
 
-def _denoiser(channels: int, path: str | None = None) -> FFDNetDenoiser:
-    return FFDNetDenoiser(channels, path=path, device=CPU, bfloat16=False, check=lambda: None)
+def _denoiser(channels: int, path: str | None = None) -> Denoiser:
+    return build_denoiser(
+        "ffdnet", channels, path=path, device=CPU, bfloat16=False, check=lambda: None
+    )
 
 
 def test_shipped_weights_are_the_ones_that_were_listed() -> None:

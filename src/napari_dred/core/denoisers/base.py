@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from napari_dred.core.denoisers import weights
-from napari_dred.core.errors import InputError
 from napari_dred.core.precision import autocast
 
 TILE = 1024  # side of the tiles of a large image; even
+STEP, MAX_STEPS = 1.5, 6  # between the levels that stand for a map: their ratio; how many
 
 
 class Denoiser(Protocol):
@@ -25,51 +26,62 @@ class Denoiser(Protocol):
         ...
 
 
-class FFDNetDenoiser:
-    """FFDNet for images of any number of channels.
+class DenoisingNetwork(nn.Module):
+    """What is asked of a trained network, which is called with (N, C, H, W) and a level.
 
-    Three channels go through the colour network at once; any other number goes
-    through the gray one, a channel at a time.
+    Attributes
+    ----------
+    architecture : str
+        Its name in files and messages.
+    takes_map : bool
+        Whether the level may be a map.
+    channels : int
+        Channels of its images.
+    """
+
+    architecture: str
+    takes_map = False
+    channels = 1
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away a pixel of the input still counts; even."""
+        raise NotImplementedError
+
+    def layers(self) -> list[nn.Module]:
+        """Parts that are computed one after the other, for a look at the clock in between."""
+        return [self]
+
+
+class NetworkDenoiser:
+    """A trained network as a denoiser of images of any number of channels.
+
+    A network for one channel denoises a channel at a time.
 
     Parameters
     ----------
-    channels : int
-        Channels of the images to come.
-    path : str or None
-        File with weights to use; None for those of the package.
+    network : DenoisingNetwork
+        For one channel, or as many as the images have.
     device : torch.device
     bfloat16 : bool
         Whether the convolutions run in bfloat16.
     check : callable
         Called before each layer; may raise to leave the call.
-
-    Raises
-    ------
-    InputError
-        If the named weights cannot be used for such images.
     """
 
     def __init__(
         self,
-        channels: int,
+        network: DenoisingNetwork,
         *,
-        path: str | None,
         device: torch.device,
         bfloat16: bool,
         check: Callable[[], None],
     ) -> None:
-        if path is None:
-            self.network = weights.load_shipped("ffdnet-color" if channels == 3 else "ffdnet-gray")
-        else:
-            self.network = weights.load(path)
-        if self.network.channels not in (1, channels):
-            raise InputError(
-                f"the weights {path} are for {self.network.channels} channels, "
-                f"the image has {channels}"
-            )
+        self.network = network
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.requires_grad_(False)
-        for layer in self.network.model:
+        self.network.eval()
+        for layer in network.layers():
             layer.register_forward_pre_hook(lambda *_: check())
         self._device, self._bfloat16 = device, bfloat16
 
@@ -77,6 +89,8 @@ class FFDNetDenoiser:
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         if not isinstance(sigma, Tensor):
             sigma = x.new_full((1, 1, 1, 1), sigma)
+        elif not self.network.takes_map and sigma.numel() > 1:
+            return by_level(self, x, sigma)
         c = x.shape[1]
         if self.network.channels == 1 and c > 1:
             # One at a time, so that the memory does not grow with the channels.
@@ -96,7 +110,7 @@ class FFDNetDenoiser:
         Bounds the memory, and the time until the next look at `check`.
         """
         h, w = x.shape[-2:]
-        halo = 2 * self.network.depth  # 3 x 3 at half size; even, to keep the sub-images' phase
+        halo = self.network.reach
         y0, x0 = max(0, top - halo), max(0, left - halo)
         y1, x1 = min(h, top + TILE + halo), min(w, left + TILE + halo)
         if sigma.shape[-2:] != (1, 1):
@@ -105,3 +119,20 @@ class FFDNetDenoiser:
             tile = self.network(x[..., y0:y1, x0:x1], sigma).float()
         bottom, right = min(h, top + TILE), min(w, left + TILE)
         out[..., top:bottom, left:right] = tile[..., top - y0 : bottom - y0, left - x0 : right - x0]
+
+
+def by_level(f: Denoiser, x: Tensor, sigma: Tensor) -> Tensor:
+    """Denoise with a map of levels by an f that takes one level only.
+
+    Each sample is blended from the results at the two levels next to its own, of a few
+    that are evenly spaced in their logarithm.
+    """
+    low, high = (float(v) for v in sigma.aminmax())
+    count = min(MAX_STEPS, 1 + math.ceil(math.log(high / low) / math.log(STEP) - 1e-6))
+    if count <= 1:
+        return f(x, high)
+    at = (sigma / low).log() * ((count - 1) / math.log(high / low))
+    out = torch.zeros_like(x)
+    for k, level in enumerate(np.geomspace(low, high, count).tolist()):
+        out += f(x, level) * (1 - (at - k).abs()).clamp_min(0)
+    return out

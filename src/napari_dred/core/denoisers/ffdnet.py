@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_dred.core.denoisers.base import DenoisingNetwork
 
-class FFDNet(nn.Module):
+
+class FFDNet(DenoisingNetwork):
     """A fast and flexible denoiser with a noise-level map as input (Zhang et al. 2018).
 
     The image is rearranged into four half-size sub-images, the noise map is
@@ -28,6 +30,9 @@ class FFDNet(nn.Module):
         Whether the chain predicts the noise, which is then subtracted
         (as in DnCNN), in place of the image.
     """
+
+    architecture = "FFDNet"
+    takes_map = True
 
     def __init__(
         self,
@@ -50,6 +55,13 @@ class FFDNet(nn.Module):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), nn.ReLU(inplace=True)]
         # The names `model.0`, `model.2`, ... are those of the published state dicts.
         self.model = nn.Sequential(*layers[:-1])
+
+    @property
+    def reach(self) -> int:
+        return 2 * self.depth  # 3 x 3 at half size; even, to keep the sub-images' phase
+
+    def layers(self) -> list[nn.Module]:
+        return list(self.model)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Denoise a batch.

@@ -10,7 +10,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from napari_dred.core.denoisers.base import DenoisingNetwork
+from napari_dred.core.denoisers.dncnn import DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
+from napari_dred.core.denoisers.tnrd import TNRD
 from napari_dred.core.errors import InputError, RestorationError
 
 FOLDER = Path(__file__).parent / "weights"
@@ -32,15 +35,29 @@ def shipped() -> dict[str, tuple[Path, str]]:
     return {Path(name).stem: (FOLDER / name, digest) for digest, name in rows}
 
 
-def load_shipped(name: str) -> FFDNet:
+def load_shipped(name: str) -> DenoisingNetwork:
     """Build one of the shipped networks.
+
+    Parameters
+    ----------
+    name : str
+        As 'ffdnet-gray': what `load` calls the architecture, and the kind of image.
 
     Raises
     ------
+    InputError
+        If there is none of that name.
     RestorationError
         If the file is missing or is not the one that was shipped.
     """
-    path, digest = shipped()[name]
+    there = shipped()
+    architecture = name.split("-")[0]
+    if name not in there:
+        raise InputError(
+            f"no weights of the denoiser {architecture!r} are shipped; give a file with weights, "
+            "or another denoiser"
+        )
+    path, digest = there[name]
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as e:
@@ -50,23 +67,24 @@ def load_shipped(name: str) -> FFDNet:
             f"{path} is not the file that was shipped (its SHA-256 is {found}, "
             f"it should be {digest}); install napari-dred again"
         )
-    return load(path)
+    return load(path, architecture)
 
 
-def load(path: str | Path) -> FFDNet:
-    """Build an FFDNet from a file of weights.
+def load(path: str | Path, architecture: str = "ffdnet") -> DenoisingNetwork:
+    """Build a network from a file of weights.
 
     Parameters
     ----------
     path : str or Path
-        A .safetensors file (ours), or a PyTorch state dict (.pth, .pt) with the
-        names `model.0.weight`, `model.0.bias`, `model.2.weight`, ... of the
-        published networks. Only tensors are read from it, never code.
+        A .safetensors file (ours), or a PyTorch state dict (.pth, .pt); FFDNet and DnCNN with
+        the names `model.0.weight`, `model.0.bias`, `model.2.weight`, ... of the published
+        networks. Only tensors are read from it, never code.
+    architecture : 'ffdnet', 'dncnn' or 'tnrd'
 
     Raises
     ------
     InputError
-        If it cannot be read or is no FFDNet.
+        If it cannot be read or is no such network.
     """
     path = Path(path)
     try:
@@ -82,27 +100,52 @@ def load(path: str | Path) -> FFDNet:
         raise InputError(f"{path} is not a safetensors file: {e}") from None
     except Exception:  # noqa: BLE001 (torch raises a dozen kinds on a file that is no state dict)
         raise InputError(f"{path} is not a PyTorch state dict that holds only tensors") from None
-    return _build(state, residual, path)
-
-
-def _build(state: Any, residual: bool, path: Path) -> FFDNet:
-    """Infer the network from the shapes, and check that every one fits."""
-    wrong = InputError(f"{path} does not hold the weights of an FFDNet")
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise wrong
-    convs = [f"model.{2 * i}.weight" for i in range(sum(k.endswith(".weight") for k in state))]
-    if len(convs) < 2 or not all(k in state and state[k].ndim == 4 for k in convs):
-        raise wrong
-    width, stacked = state[convs[0]].shape[:2]
-    if stacked < 5 or stacked % 4 != 1 or width > 1024 or len(convs) > 100:
-        raise wrong
-    bias = "model.0.bias" in state
+    build = {"ffdnet": _ffdnet, "dncnn": _dncnn, "tnrd": _tnrd}[architecture]
+    tensors = isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())
     with torch.device("meta"):  # takes no memory, whatever sizes the file claims
-        net = FFDNet(stacked // 4, width, len(convs), bias=bias, residual=residual)
+        network = build(state, residual) if tensors else None
     try:
-        net.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
+        if network is None:
+            raise RuntimeError
+        network.load_state_dict({k: v.float() for k, v in state.items()}, assign=True)
     except RuntimeError:
-        raise wrong from None
-    if not all(bool(torch.isfinite(p).all()) for p in net.parameters()):
+        names = {"ffdnet": "an FFDNet", "dncnn": "a DnCNN", "tnrd": "a TNRD"}
+        raise InputError(f"{path} does not hold the weights of {names[architecture]}") from None
+    if not all(bool(torch.isfinite(p).all()) for p in network.parameters()):
         raise InputError(f"the weights in {path} are not finite numbers")
-    return net
+    return network
+
+
+# Each infers the network from the shapes, which loading then checks; None if it is no such one.
+
+
+def _chain(state: dict[str, Tensor]) -> tuple[int, int, int, int] | None:
+    """Channels in, features, channels out, and number of a chain of convolutions."""
+    convs = [f"model.{2 * i}.weight" for i in range(sum(k.endswith(".weight") for k in state))]
+    if not 2 <= len(convs) <= 100 or not all(k in state and state[k].ndim == 4 for k in convs):
+        return None
+    width, n_in = state[convs[0]].shape[:2]
+    return (n_in, width, state[convs[-1]].shape[0], len(convs)) if width <= 1024 else None
+
+
+def _ffdnet(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
+    match _chain(state):
+        case (stacked, width, _, depth) if stacked >= 5 and stacked % 4 == 1:
+            bias = "model.0.bias" in state
+            return FFDNet(stacked // 4, width, depth, bias=bias, residual=residual)
+    return None
+
+
+def _dncnn(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
+    match _chain(state):
+        case (1, width, 1, depth):
+            return DnCNN(width, depth, bias="model.0.bias" in state)
+    return None
+
+
+def _tnrd(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
+    stages = sum(k.endswith(".filters") for k in state)
+    weights = state.get("stages.0.weights")
+    if not 1 <= stages <= 100 or weights is None or weights.ndim != 2 or weights.shape[1] < 2:
+        return None
+    return TNRD(stages, weights.shape[1])

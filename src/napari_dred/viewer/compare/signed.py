@@ -69,7 +69,10 @@ def difference_work(before: Plane, after: Plane) -> Callable[[], Signed]:
 
 
 def residual_work(
-    observed: Plane, restored: Plane, lost: NDArray[np.bool_] | None
+    observed: Plane,
+    restored: Plane,
+    lost: NDArray[np.bool_] | None,
+    psf: NDArray[Any] | None = None,
 ) -> Callable[[], Signed]:
     """Give the function that computes the residual; it may run in any thread.
 
@@ -81,6 +84,8 @@ def residual_work(
         The result, with its history.
     lost : (H, W) array, optional
         True where a pixel of `observed` was missing.
+    psf : (k, l) array, optional
+        The measured PSF, if the run had one.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def residual_work(
         If the result's history does not tell how it was made. The function itself raises
         one if the sizes do not fit.
     """
-    parameters = parameters_of(restored.history)
+    parameters = parameters_of(restored.history, psf)
     try:
         told = (restored.history or {}).get("source", {}).get("region")
         region = None if told is None else Region(**{k: int(told[k]) for k in _SIDES})
@@ -98,10 +103,10 @@ def residual_work(
     def work() -> Signed:
         part: Any = ... if region is None else region.slices
         if region is not None and parameters.scale == 1:
-            noise = residual(observed.image, restored.image, parameters, lost)[part]
+            noise = residual(observed.image, restored.image, parameters, lost, psf)[part]
         else:
             hidden = None if lost is None else lost[part]
-            noise = residual(observed.image[part], restored.image, parameters, hidden)
+            noise = residual(observed.image[part], restored.image, parameters, hidden, psf)
         note = "" if lost is not None else _unmasked(observed.image[part], restored.history)
         return Signed(f"{restored.name}: residual", observed, noise, region, note)
 

@@ -29,9 +29,11 @@ from napari_dred.viewer.compare.views import (
     Comparison,
     SameContrast,
 )
+from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive
 from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane
 from napari_dred.viewer.masks import read_mask
+from napari_dred.viewer.psf import psf_of
 
 
 class CompareWidget(Container[Any]):
@@ -243,6 +245,8 @@ class CompareWidget(Container[Any]):
             self.profile.end()
             self.form.view.value = NO_VIEW
             self.form.same_contrast.value = False
+        else:
+            dock_with_others(self.native)
 
     # How it is done.
 
@@ -259,7 +263,8 @@ class CompareWidget(Container[Any]):
     def _residual_work(self, observed: Plane, restored: Plane) -> Callable[[], Signed]:
         mask = self.form.mask.value
         lost = None if mask is None else read_mask(mask, self.form.before.value, self._viewer)
-        return residual_work(observed, restored, lost)
+        psf = psf_of(restored.history, self._viewer)
+        return residual_work(observed, restored, lost, psf)
 
     def _start(self, latest: Latest, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         self.form.status.value = "Computing…"

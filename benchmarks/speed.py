@@ -1,0 +1,54 @@
+"""Seconds an iteration and peak memory against the size of the image."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from benchmarks.results import Table
+
+# In a process of its own, whose peak is then the run's. The first iteration is left out of the
+# median: it warms up.
+_RUN = """
+import json, resource, statistics, sys, time
+import numpy as np
+from napari_dred import Step, solve
+size, options = json.loads(sys.argv[1])
+image = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+ticks = []
+for record in solve(image, sigma=20, **options):
+    if isinstance(record, Step):
+        ticks.append(time.perf_counter())
+steps = [b - a for a, b in zip(ticks, ticks[1:])]
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([statistics.mean(steps), round(peak)]))
+"""
+SIZES = (256, 512, 1024)
+PRESETS = ("preview", "default", "paper")
+ITERATIONS = {"preview": 20, "default": 20, "paper": 4}
+
+
+def run(presets: list[str], sizes: list[int], device: str) -> None:
+    """Measure every preset at every size, each over 20 iterations (preset paper: 4)."""
+    table = Table("speed", ["preset", "size", "device"], ["seconds_an_iteration", "peak_mib"])
+    for preset in presets:
+        for size in sizes:
+            if table.has(preset, size, device):
+                continue
+            # The fitting alone: what comes before and after it is of the preview's kind.
+            options = {"preset": preset, "iterations": ITERATIONS[preset], "device": device}
+            options |= {} if preset == "preview" else {"blend": 0, "polish": 0}
+            done = subprocess.run(
+                [sys.executable, "-c", _RUN, json.dumps([size, options])],
+                check=True,
+                stdout=subprocess.PIPE,
+            )
+            seconds, peak = json.loads(done.stdout)
+            table.add(
+                preset=preset,
+                size=size,
+                device=device,
+                seconds_an_iteration=f"{seconds:.3f}",
+                peak_mib=peak,
+            )

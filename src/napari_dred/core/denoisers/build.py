@@ -1,0 +1,61 @@
+"""The denoiser that a name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from napari_dred.core.denoisers import weights
+from napari_dred.core.denoisers.base import Denoiser, NetworkDenoiser
+from napari_dred.core.denoisers.classical import ClassicalDenoiser, load_bm3d, nlm
+from napari_dred.core.errors import InputError
+
+
+def build_denoiser(
+    name: str,
+    channels: int,
+    *,
+    path: str | None,
+    device: torch.device,
+    bfloat16: bool,
+    check: Callable[[], None],
+) -> Denoiser:
+    """Make f.
+
+    Of a trained network there is one for three channels, which takes them at once, and one for
+    a single channel, which takes those of any other image one by one.
+
+    Parameters
+    ----------
+    name : str
+        One of `napari_dred.core.methods.DENOISERS`.
+    channels : int
+        Channels of the images to come.
+    path : str or None
+        File with weights to use; None for those of the package.
+    device : torch.device
+    bfloat16 : bool
+        Whether convolutions run in bfloat16.
+    check : callable
+        Called every now and then; may raise to leave a call.
+
+    Raises
+    ------
+    InputError
+        If the named weights cannot be used for such images, or a package is missing.
+    """
+    if name in ("nlm", "bm3d"):
+        if path is not None:
+            raise InputError(f"weights are given ({path}), but the denoiser {name!r} has none")
+        return ClassicalDenoiser(nlm if name == "nlm" else load_bm3d(), check)
+    if path is not None:
+        network = weights.load(path, name)
+    else:
+        colour = channels == 3 and name == "ffdnet"
+        network = weights.load_shipped(f"{name}-{'color' if colour else 'gray'}")
+    if network.channels not in (1, channels):
+        raise InputError(
+            f"the weights {path} are for {network.channels} channels, the image has {channels}"
+        )
+    return NetworkDenoiser(network, device=device, bfloat16=bfloat16, check=check)

@@ -1,0 +1,258 @@
+"""What the user gave, checked, and what will be done with it: the part that needs no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_dred.core.calibration import Calibration
+from napari_dred.core.devices import choose_device, describe, free_memory, threads
+from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.estimate import estimate_memory, estimate_seconds
+from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
+from napari_dred.core.operators import gaussian_kernel, normalised_kernel
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+from napari_dred.core.presets import fill_in
+from napari_dred.core.records import Plan, PSFRecord
+from napari_dred.core.values import ValueRange
+
+MIN_SIDE = 8
+MAX_CHANNELS = 16
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a run is given."""
+
+    image: NDArray[Any]  # as given, (H, W) or (H, W, C)
+    planes: NDArray[Any]  # (C, H, W), missing samples 0; one channel if all are the same
+    observed: NDArray[np.bool_]  # alike; impulses are not
+    unmasked: NDArray[np.bool_]  # alike; impulses are
+    kernel: NDArray[np.float64] | None
+    values: ValueRange
+    limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
+    photon_noise: PhotonNoise | None
+    plan: Plan
+
+
+def _check_image(image: ArrayLike) -> NDArray[Any]:
+    a = np.asarray(image)
+    if not (np.issubdtype(a.dtype, np.integer) or np.issubdtype(a.dtype, np.floating)):
+        hint = "; a mask goes in as mask=" if a.dtype == bool else ""
+        raise InputError(f"the image's samples are {a.dtype}, which is no real number{hint}")
+    if a.ndim not in (2, 3) or (a.ndim == 3 and not 1 <= a.shape[2] <= MAX_CHANNELS):
+        raise InputError(
+            f"the image has shape {a.shape}; it must be (height, width) or "
+            f"(height, width, channels) with at most {MAX_CHANNELS} channels"
+        )
+    if min(a.shape[:2]) < MIN_SIDE:
+        raise InputError(
+            f"the image is {a.shape[0]} x {a.shape[1]} pixels; "
+            f"at least {MIN_SIDE} x {MIN_SIDE} are needed"
+        )
+    return a
+
+
+def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if mask is None:
+        return np.zeros(shape, bool)
+    m = np.asarray(mask)
+    if m.shape != shape:
+        raise InputError(f"the mask has shape {m.shape}, the image {shape}; they must be alike")
+    if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
+        raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
+    return np.asarray(m != 0)
+
+
+def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:
+    """Name the task that the options make, which must be the one that was named.
+
+    Samples that are not finite are filled in whatever the task is.
+    """
+    there = {"sr": p.scale > 1, "deblur": blurred, "inpaint": masked}
+    found = [name for name, is_there in there.items() if is_there] or ["denoise"]
+    if p.task == "auto":
+        return found[0]
+    if p.task not in found and not (p.task == "inpaint" and broken):
+        needs = {
+            "sr": "a scale above 1",
+            "deblur": "a blur (blur_sigma or a PSF)",
+            "inpaint": "a mask that marks at least one pixel",
+            "denoise": f"no other damage, but the options say {' + '.join(found)}",
+        }
+        raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
+    return p.task
+
+
+def check(
+    image: ArrayLike,
+    mask: ArrayLike | None,
+    psf: ArrayLike | None,
+    p: Parameters,
+    whole: Calibration | None = None,
+) -> Given:
+    """Check what the user gave, and find out what it does not say.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used.
+    """
+    a = _check_image(image)
+    masked = _check_mask(mask, a.shape[:2])
+    planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
+    if len(planes) > 1 and all(np.array_equal(c, planes[0], equal_nan=True) for c in planes[1:]):
+        planes = planes[:1]  # a gray picture, kept as a coloured one
+    finite = np.isfinite(planes)
+    observed = finite & ~masked
+    for k, channel in enumerate(finite):
+        if not channel.any():
+            which = f"channel {k} of the image" if len(planes) > 1 else "the image"
+            raise InputError(f"no sample of {which} is a finite number")
+    if not observed.any(axis=(1, 2)).all():
+        raise InputError("nothing is observed: the mask marks every pixel as missing")
+    if psf is not None and p.blur_sigma:
+        raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
+    kernel = None
+    if psf is not None:
+        kernel = normalised_kernel(psf)
+    elif p.blur_sigma:
+        kernel = np.asarray(gaussian_kernel(p.blur_sigma), np.float64)
+
+    broken = int((~finite).any(0).sum())
+    missing = int((~observed).any(0).sum())
+    # What is a part is restored as the whole is, whatever lies in it.
+    any_masked = bool(masked.any()) if whole is None else whole.masked
+    any_missing = missing > 0 if whole is None else whole.missing
+    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=kernel is not None)
+    if p.keep_observed and (p.scale > 1 or not any_missing):
+        why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
+        raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
+
+    notes = []
+    if mask is not None and not any_masked:
+        notes.append("The mask marks no pixel: nothing is filled in.")
+    if broken:
+        notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
+    noise = _find_noise(planes, observed, p, whole, notes)
+    sigma, unmasked, observed = noise.sigma, observed, noise.observed
+    planes = np.where(observed, planes, np.zeros((), planes.dtype))
+    values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
+    holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
+    device = choose_device(p.device)
+    p = fill_in(p, task, sigma / values.span * 255, holes=holes, device=device.type)
+    size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
+    if p.device == "auto" and device.type == "cpu":
+        notes.append("No GPU was found: running on the CPU.")
+    with threads(p.threads):
+        seconds = estimate_seconds(len(planes), size, p, device)
+    plan = Plan(
+        task=task,
+        shape=(*size, *a.shape[2:]),
+        parameters=p,
+        sigma=sigma,
+        sigma_estimated=p.sigma is None,
+        missing=missing,
+        masked=int(masked.sum()),
+        impulses=noise.impulses,
+        photon_noise=(None if noise.photon is None else (noise.photon.gain, noise.photon.offset)),
+        device=describe(device),
+        memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
+        seconds=seconds,
+        notes=tuple(notes),
+        psf=None if psf is None else PSFRecord.of(psf),
+    )
+    return Given(a, planes, observed, unmasked, kernel, values, noise.limits, noise.photon, plan)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    observed: NDArray[np.bool_]  # without the impulses
+    impulses: int
+    limits: tuple[float, float]
+    photon: PhotonNoise | None
+    sigma: float
+
+
+def _find_noise(
+    planes: NDArray[Any],
+    observed: NDArray[np.bool_],
+    p: Parameters,
+    whole: Calibration | None,
+    notes: list[str],
+) -> _Noise:
+    """Find kind and level of the noise, as far as they were not given; say so in the notes."""
+    if p.noise == "poisson" and p.sigma is not None:
+        raise InputError(
+            f"sigma is {p.sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
+            "leave sigma out, or say 'gaussian'"
+        )
+    planes = np.where(observed, planes, np.zeros((), planes.dtype))
+    impulses = 0
+    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
+        hit = find_impulses(planes.astype(np.float64), observed)
+        impulses = int(hit.sum())
+        # A channel of which nothing would be left is no channel of impulses.
+        if impulses and (observed & ~hit).any(axis=(1, 2)).all():
+            share = 100 * impulses / observed.sum()
+            observed = observed & ~hit
+            planes = np.where(observed, planes, np.zeros((), planes.dtype))
+            notes.append(
+                f"Impulse noise found: {impulses} samples ({share:.1f} %) at the ends of the range "
+                "are taken as missing."
+            )
+        elif p.noise == "impulse":
+            notes.append("No impulse noise was found at the ends of the range.")
+    if whole is not None:
+        return _Noise(observed, impulses, whole.limits, whole.photon_noise, whole.sigma)
+    limits = find_limits(planes, observed)
+    if p.sigma is not None:
+        return _Noise(observed, impulses, limits, None, p.sigma)
+    photon = None
+    if p.noise in ("auto", "poisson"):
+        photon = fit_photon_noise(planes.astype(np.float64), observed, limits)
+        if p.noise == "poisson" and photon is None:
+            notes.append("No photon noise was found: the noise does not grow with the signal.")
+    if photon is None:
+        sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
+        sigma = _below_half_range(sigma, planes, observed)
+        notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
+    else:
+        variance = photon.variance(planes[observed].astype(np.float64))
+        sigma = _below_half_range(float(np.sqrt(variance.mean())), planes, observed)
+        lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
+        notes.append(
+            f"Photon noise found: gain {photon.gain:.3g}, sigma from {lowest:.3g} in dark "
+            f"to {highest:.3g} in bright places, in the image's sample values."
+        )
+    return _Noise(observed, impulses, limits, photon, sigma)
+
+
+def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
+    """Limit an estimate (pure noise reaches it) to what a given level may be."""
+    if planes.dtype == np.uint8:
+        return min(sigma, 127.0)
+    samples = planes[observed]
+    return min(sigma, 0.5 * (float(samples.max()) - float(samples.min())))
+
+
+def check_memory(plan: Plan) -> None:
+    """Refuse what needs more memory than is free.
+
+    Raises
+    ------
+    RestorationError
+    """
+    p = plan.parameters
+    free = free_memory(choose_device(p.device))
+    if plan.memory > free:
+        h, w = plan.shape[:2]
+        raise RestorationError(
+            f"restoring {h} x {w} pixels with preset {p.preset!r} takes about "
+            f"{plan.memory / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {plan.device}; "
+            "use preset 'preview', a smaller network (width), or a crop"
+        )

@@ -1,0 +1,110 @@
+"""Any label of a mask, or one of them."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from qtpy.QtGui import QGuiApplication
+
+from napari_dred import Parameters
+from napari_dred.io import read_picture
+from napari_dred.viewer.masks import has_several_labels
+
+pytestmark = pytest.mark.window
+
+LABELS = np.zeros((40, 48), np.uint8)
+LABELS[:2, :5], LABELS[9:12, 9:12] = 3, 7
+
+
+@pytest.fixture
+def labelled(make_panel, picture):
+    panel, viewer, solver = make_panel(steps=2)
+    viewer.add_image(picture, name="photo")
+    viewer.add_labels(LABELS.copy(), name="damage")
+    return panel, viewer, solver
+
+
+def shown(panel):
+    return not panel.form.mask_label.native.isHidden()
+
+
+def test_several_labels_are_told_from_one():
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((2, 40, 48)))
+    labels = viewer.add_labels(np.stack([LABELS, LABELS == 3]).astype(int))
+    viewer.dims.set_current_step(0, 0)
+    assert has_several_labels(labels, image, viewer)
+    viewer.dims.set_current_step(0, 1)
+    assert not has_several_labels(labels, image, viewer)
+
+
+def test_one_label_can_be_chosen_where_there_are_several(qtbot, labelled):
+    panel, viewer, _ = labelled
+    assert shown(panel)
+    assert panel.form.read().mask.sum() == 19
+    panel.form.mask_label.value = 7
+    assert panel.form.mask_line.value.startswith("9 pixels")
+    np.testing.assert_array_equal(panel.form.read().mask, LABELS == 7)
+    assert panel.form.inputs().read()[1].sum() == 9
+    panel.form.mask.value = viewer.add_labels((LABELS > 0).astype(int))
+    assert not shown(panel)
+    assert panel.form.read().label is None
+    panel.form.mask.value = viewer.add_shapes([[[1, 1], [1, 5], [5, 5], [5, 1]]])
+    assert not shown(panel)
+    panel.form.mask.value = None
+    assert not shown(panel)
+
+
+def test_the_label_follows_the_brush(qtbot, labelled):
+    panel, viewer, _ = labelled
+    viewer.layers["damage"].data = (LABELS > 0).astype(int)
+    qtbot.waitUntil(lambda: not shown(panel))
+    viewer.layers["damage"].paint((20, 20), 2)
+    qtbot.waitUntil(lambda: shown(panel))
+
+
+def test_a_result_tells_the_label_and_is_made_again_with_it(labelled, wait):
+    panel, viewer, _ = labelled
+    panel.form.mask_label.value = 7
+    panel.restore_button.native.click()
+    wait(panel)
+    result = viewer.layers[-1]
+    assert result.metadata["napari-dred"]["source"] == {"layer": "photo", "label": 7}
+    panel.form.mask_label.value = 0
+    panel.form.image.value = viewer.layers["photo"]
+    viewer.layers.selection.active = result
+    (menu,) = [w for w in panel if hasattr(w, "menu")]
+    menu.run_again()
+    assert panel.form.mask_label.value == 7
+    wait(panel)
+    np.testing.assert_array_equal(viewer.layers[-1].data, result.data)
+
+
+def test_script_and_command_take_the_label_alone(labelled, tmp_path, monkeypatch, picture):
+    monkeypatch.chdir(tmp_path)
+    panel, _, _ = labelled
+    panel.form.set_parameters(
+        Parameters(iterations=2, width=8, depth=2, polish=0, sigma=5, device="cpu")
+    )
+    panel.form.keep_observed.value = True
+    panel.form.mask_label.value = 7
+    (menu,) = [w for w in panel if hasattr(w, "menu")]
+    menu.copy_command()
+    assert "first save label 7 of the layer 'damage' as 'mask-label7.tif'." in (
+        QGuiApplication.clipboard().text()
+    )
+    menu.copy_python()
+    script = QGuiApplication.clipboard().text()
+    assert "mask = read_picture('mask.tif').samples == 7\n" in script
+    tifffile.imwrite("image.tif", picture)
+    tifffile.imwrite("mask.tif", LABELS)
+    Path("script.py").write_text(script)
+    runpy.run_path("script.py")
+    changed = read_picture("image-restored.tif").samples != picture
+    assert changed.any()
+    assert not changed[LABELS != 7].any()
