@@ -9,12 +9,14 @@ import click
 
 from benchmarks import (
     assumptions,
+    blur,
     denoisers,
     latency,
     memory,
     micrographs,
     quality,
     speed,
+    stacks,
     stopping,
     tables,
 )
@@ -110,6 +112,16 @@ def _memory() -> None:
 @main.command("latency", help=latency.__doc__)
 def _latency() -> None:
     latency.run()
+
+
+@main.command("blur", help=blur.__doc__)
+def _blur() -> None:
+    blur.run()
+
+
+@main.command("stacks", help=stacks.__doc__)
+def _stacks() -> None:
+    stacks.run()
 
 
 @main.command("tables", help=tables.__doc__)
