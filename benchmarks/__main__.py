@@ -69,8 +69,11 @@ def _quality(
 )
 @click.option("--every", default=1, help="Take every N-th image.")
 @click.option("--crop", type=int, help="Take the central part of that size.")
-def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | None) -> None:
-    micrographs.run(data, methods=list(methods), every=every, crop=crop)
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _micrographs(
+    data: Path, methods: tuple[str, ...], every: int, crop: int | None, only: str
+) -> None:
+    micrographs.run(data, methods=list(methods), every=every, crop=crop, only=only)
 
 
 @main.command("stopping", help=stopping.__doc__)

@@ -26,7 +26,7 @@ from napari_dred.volumes.stacks import restore_stack
 ROWS, COLUMNS, FIELD = 4, 6, (2, 3, 128, 128)  # of the plate: wells of one field, C, Z, Y, X
 FIRST_KILL, SECOND_KILL = ROWS * COLUMNS // 4, ROWS * COLUMNS // 2  # fields that are done by then
 BLOCK = 1024
-ITERATIONS = 2  # for a large plane: they take time, and no memory
+ITERATIONS = 1  # for a large plane: they take time, and no memory
 COMMAND = [sys.executable, "-m", "napari_dred.cli"]
 
 PLATE = Table(
@@ -160,7 +160,7 @@ def large(sizes: tuple[int, ...] = (2048, 8192)) -> None:
             )
 
 
-def tasks(count: int = 200, side: int = 32) -> None:
+def tasks(count: int = 100, side: int = 32) -> None:
     """Restore many tiny planes, in this process (0 workers) and by one and two workers.
 
     Each plane is two tasks beside the look at it: what is restored, and what is written.
