@@ -46,7 +46,8 @@ def projection() -> str:
         f"at {1000 * overhead:.1f} ms each that keeps it busy for "
         f"{100 * rate * overhead:.2f} % of the time, {handling / 3600:.1f} hours in all. All of "
         f"them together read and write {traffic:.1f} MB a second. What bounds such a run is the "
-        f"arithmetic, not the handling of tasks: a worker that is a hundred times as fast, as a "
-        f"graphics card may be (not measured), would still leave the scheduler idle for most of "
-        f"the time."
+        f"arithmetic, not the handling of tasks. Workers that are a hundred times as fast, as "
+        f"graphics cards may be (not measured), would keep the scheduler busy for "
+        f"{10000 * rate * overhead:.0f} % of the time: larger tiles would help then, not more "
+        f"workers."
     )
