@@ -23,11 +23,11 @@ from napari_dred.viewer.advanced import VISIBLE, Advanced
 from napari_dred.viewer.blur_fields import BlurFields
 from napari_dred.viewer.fields import LayerChoice, align_labels, alive, choice
 from napari_dred.viewer.forecast import Inputs, inputs_of
-from napari_dred.viewer.layers import read_plane
+from napari_dred.viewer.layers import marks_any, read_plane
 from napari_dred.viewer.mask_fields import MaskFields
 from napari_dred.viewer.noise_fields import NoiseFields
 from napari_dred.viewer.psf import find_psf
-from napari_dred.viewer.run import Source
+from napari_dred.viewer.run import Request, Source
 from napari_dred.viewer.samples import SAMPLE_KEY
 from napari_dred.viewer.settings import preferred
 from napari_dred.viewer.symptoms import Symptoms, amount_symptom, layer_symptom, noise_symptom
@@ -188,6 +188,24 @@ class RestoreForm(Container[Any]):
         )
         self.refresh()
         return source
+
+    def request(self, **changes: Any) -> Request:
+        """Read all that a run needs.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Parameters` that are to have other values.
+
+        Raises
+        ------
+        InputError
+            As `read` and `parameters`.
+        """
+        source, parameters = self.read(), self.parameters().replace(**changes)
+        if parameters.keep_observed and not marks_any(source.plane, source.mask, source.region):
+            parameters = parameters.replace(keep_observed=False)
+        return Request(source, parameters)
 
     def inputs(self) -> Inputs:
         """What `read` would give to a run, not yet read.

@@ -30,7 +30,7 @@ from napari_dred.recipe import (
 )
 from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any, read_plane
+from napari_dred.viewer.layers import METADATA_KEY, Plane, read_plane
 from napari_dred.viewer.masks import place_of_mask
 from napari_dred.volumes import Region
 
@@ -151,10 +151,8 @@ class SettingsMenu(PushButton):
         return do
 
     def _copy(self, write: _Writer, done: str) -> None:
-        read = self._form.read()
-        parameters = self._form.parameters()
-        if parameters.keep_observed and not marks_any(read.plane, read.mask, read.region):
-            parameters = parameters.replace(keep_observed=False)
+        request = self._form.request()
+        read, parameters = request.source, request.parameters
         image, labels = self._form.image.value, self._form.mask.value
         mask = psf = None
         if labels is not None and read.mask is not None:
