@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
-from napari_dred.io import read_mask, read_picture, read_psf, replace_file
+from napari_dred.io import marked, read_mask, read_picture, read_psf, replace_file
 from napari_dred.io.guard import reading
 from napari_dred.recipe import (
     Source,
@@ -200,20 +200,13 @@ def _mask_source(
 ) -> Source:
     if isinstance(layer, Shapes):
         return Source(MASK_FILE, unsaved=f"{layer.name} (converted to labels)")
-
-    def marked(labels: NDArray[Any]) -> NDArray[np.bool_]:
-        return np.asarray(labels != 0 if label is None else labels == label)
-
-    def marked_in(path: Path) -> NDArray[np.bool_]:
-        return read_mask(path, mask.shape) if label is None else marked(read_picture(path).samples)
-
     if layer.ndim == 2:
-        path = _holding(layer, mask, marked_in)
+        path = _holding(layer, mask, lambda path: read_mask(path, mask.shape, label))
         return Source(path or MASK_FILE, unsaved="" if path else layer.name, label=label)
     place = place_of_mask(layer, image, viewer)
     index = tuple(None if isinstance(i, slice) else int(i) for i in place)
     there = Source("", index)
-    path = _holding(layer, mask, lambda path: marked(_plane_of_stack(path, there)))
+    path = _holding(layer, mask, lambda path: marked(_plane_of_stack(path, there), label))
     return Source(path or MASK_FILE, index, unsaved="" if path else layer.name, label=label)
 
 
