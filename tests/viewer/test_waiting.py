@@ -128,7 +128,7 @@ def test_the_one_that_waits_can_be_taken_off(qtbot, begun, idle, heard):
     first = panel.worker
     press(panel.restore_button)
     press(panel.preview_button)
-    assert panel.waiting.line.value == "2 runs wait, last second."
+    assert panel.waiting.line.value == "2 runs wait, the last for second."
     press(panel.waiting.button)
     press(panel.waiting.button)
     press(panel.waiting.button)  # there is none

@@ -69,6 +69,9 @@ class RestoreWidget(Container[Any]):
         self.status = line()
         self.waiting = Waiting(napari_viewer, self._name_buttons)
 
+        # Before the buttons: the tab key goes through the children in the order in which they came.
+        fields = Scroll(self.form.native)
+        fields.setParent(self.native)
         self._complaint = ""  # what the status line says of the form as it stands
         self.extend(
             [
@@ -81,7 +84,7 @@ class RestoreWidget(Container[Any]):
             ]
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
-        self.native.layout().insertWidget(0, Scroll(self.form.native))
+        self.native.layout().insertWidget(0, fields)
         self.native.layout().addWidget(self.course)
         self.form.changed.connect(self._on_form)
         self.preview_button.clicked.connect(

@@ -85,7 +85,7 @@ class Waiting:
         count = len(self._requests)
         if count:
             name = self._requests[-1].source.plane.name
-            one = count == 1
-            self.line.value = f"1 run waits: {name}." if one else f"{count} runs wait, last {name}."
+            wait = "1 run waits:" if count == 1 else f"{count} runs wait, the last for"
+            self.line.value = f"{wait} {name}."
         self.row.visible = count > 0
         self._changed()
