@@ -129,6 +129,7 @@ def make_panel(qtbot, fake_solver):
 
     yield make
     for panel in panels:
+        panel.waiting.clear()
         if panel.worker is not None:
             worker = panel.worker
             panel.cancel_button.native.click()

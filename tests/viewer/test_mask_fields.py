@@ -13,7 +13,7 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_dred import Parameters
 from napari_dred.io import read_picture
-from napari_dred.viewer.masks import has_several_labels
+from napari_dred.viewer.masks import read_mask_and_labels
 
 pytestmark = pytest.mark.window
 
@@ -38,9 +38,9 @@ def test_several_labels_are_told_from_one():
     image = viewer.add_image(np.zeros((2, 40, 48)))
     labels = viewer.add_labels(np.stack([LABELS, LABELS == 3]).astype(int))
     viewer.dims.set_current_step(0, 0)
-    assert has_several_labels(labels, image, viewer)
+    assert read_mask_and_labels(labels, image, viewer)[1]
     viewer.dims.set_current_step(0, 1)
-    assert not has_several_labels(labels, image, viewer)
+    assert not read_mask_and_labels(labels, image, viewer)[1]
 
 
 def test_one_label_can_be_chosen_where_there_are_several(qtbot, labelled):

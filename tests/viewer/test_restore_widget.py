@@ -179,16 +179,6 @@ def test_pause_and_resume(qtbot, make_panel, picture, wait):
     assert panel.status.value.startswith("Done")
 
 
-def test_a_second_press_is_refused_in_words(qtbot, make_panel, picture, heard):
-    panel, viewer, solver = make_panel(steps=10000)
-    viewer.add_image(picture)
-    worker = running(qtbot, panel)
-    panel.restore_button.native.click()
-    assert panel.worker is worker
-    assert "under way" in text_of(heard)[0]
-    assert solver.closed == 0
-
-
 # Errors.
 
 

@@ -51,7 +51,7 @@ class PSFRecord:
         try:
             height, width = map(int, told["shape"])
             return cls((height, width), str(told["sha256"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise InputError("what the record tells of a measured PSF is damaged") from None
 
     def to_dict(self) -> dict[str, Any]:

@@ -49,6 +49,7 @@ class BlurFields:
             tooltip="How a point is spread: a bell of some width, or as an image of a point shows.",
         )
         self.sigma = number("blur_sigma", "Blur σ", lowest_text="none")
+        self.sigma.native.setSuffix(" px")
         self.psf = LayerChoice(
             partial(layers, Image),
             none_text="none",

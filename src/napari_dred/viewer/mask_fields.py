@@ -15,7 +15,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, help_of, line
 from napari_dred.viewer.find_missing import FindMissing
-from napari_dred.viewer.masks import check_mask, has_several_labels, mask_statement, read_mask
+from napari_dred.viewer.masks import check_mask, mask_statement, read_mask_and_labels
 from napari_dred.viewer.watch import Watch
 from napari_dred.volumes import Region
 
@@ -106,7 +106,10 @@ class MaskFields:
         """Bring what depends on other fields up to date."""
         layer, image, several = self.layer.value, self._image(), False
         self._watch.follow(layer)
-        self.keep_observed.enabled = layer is not None and scale == 1
+        # Without a mask, what is missing is what is no number.
+        floats = image is not None and np.dtype(str(image.dtype)).kind == "f"
+        some = layer is not None or (ticked and floats)
+        self.keep_observed.enabled = some and scale == 1
         if layer is None:
             self.line.value = NO_MASK if ticked else ""
         elif image is not None:
@@ -153,9 +156,7 @@ class MaskFields:
 
     def _look(self, layer: Labels | Shapes, image: Image) -> tuple[NDArray[np.bool_], bool]:
         if self._seen is None:
-            mask = read_mask(layer, image, self._viewer, self.chosen_label)
-            several = isinstance(layer, Labels) and has_several_labels(layer, image, self._viewer)
-            self._seen = mask, several
+            self._seen = read_mask_and_labels(layer, image, self._viewer, self.chosen_label)
         return self._seen
 
     def _on_layer(self) -> None:

@@ -65,6 +65,26 @@ class Source:
         return provenance(self.plane, self.region, made, more)
 
 
+@dataclass(frozen=True)
+class Request:
+    """A run that is asked for: what it reads, as it was then, and its parameters."""
+
+    source: Source
+    parameters: Parameters
+
+    def equals(self, other: Request) -> bool:
+        """Whether the other one would have the same result."""
+        a, b = self.source, other.source
+        return (
+            self.parameters == other.parameters
+            and a.layer() is b.layer()
+            and (a.region, a.plane.axes, a.plane.index) == (b.region, b.plane.axes, b.plane.index)
+            and _alike(a.plane.image, b.plane.image)
+            and _alike(a.mask, b.mask)
+            and _alike(a.psf, b.psf)
+        )
+
+
 class Run:
     """What the panel knows of one run."""
 
@@ -193,6 +213,10 @@ class Run:
             place.append(slice(None) if axis in axes else at)
         return tuple(place)
 
+    def does(self, request: Request) -> bool:
+        """Whether this is the run that is asked for."""
+        return request.equals(Request(self.source, self.parameters))
+
     # How far it is.
 
     def begin(self) -> None:
@@ -216,6 +240,12 @@ class Run:
         if self._activity is not None:
             self._activity.close()
             self._activity = None
+
+
+def _alike(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 class Clock:
