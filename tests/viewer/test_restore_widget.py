@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils import progress
 
-from napari_dred import InputError, RestorationError
+from napari_dred import InputError, RestorationError, Result, Step
 from napari_dred.viewer import run
 from napari_dred.viewer.advanced import RECTANGLE, VISIBLE
 from napari_dred.viewer.preview import Preview
@@ -275,3 +277,27 @@ def test_a_users_mistake_is_one_sentence(make_panel, picture, wait, heard):
     panel.restore_button.native.click()
     wait(panel)
     assert text_of(heard)[-1] == panel.status.value == "Nothing is observed."
+
+
+@pytest.mark.parametrize(
+    ("last", "words"), [(160, "ended early with the image"), (300, "kept the image")]
+)
+def test_an_end_by_the_held_out_error_is_said_in_words(make_run, picture, last, words):
+    viewer = ViewerModel()
+    plan = make_run(viewer, viewer.add_image(picture)).plan
+    result = Result(
+        image=picture,
+        plan=plan,
+        steps=(Step(last, 300, 0.1, 0.1),),
+        stop_reason="held-out error",
+        seconds=5.0,
+        notes=(*plan.notes, "Another note."),
+        version="0",
+        kept=110,
+    )
+    assert run.ending(result) == (
+        f"Done after {last} iterations in 5.0 s. The error on held-out samples had been rising since "
+        f"iteration 110, so the run {words} from then. Another note."
+    )
+    ended = dataclasses.replace(result, stop_reason="iterations", notes=plan.notes)
+    assert run.ending(ended) == f"Done after {last} iterations in 5.0 s."

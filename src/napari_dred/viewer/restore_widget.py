@@ -13,7 +13,7 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, plural, sentence
+from napari_dred.text import sentence
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive, line
@@ -21,7 +21,7 @@ from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statem
 from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY
 from napari_dred.viewer.repeat import SettingsMenu
-from napari_dred.viewer.run import Request, Run
+from napari_dred.viewer.run import Request, Run, ending
 from napari_dred.viewer.scroll import Scroll
 from napari_dred.viewer.settings import preview_interval
 from napari_dred.viewer.waiting import Waiting
@@ -191,11 +191,7 @@ class RestoreWidget(Container[Any]):
             self._leave(run, "", result)
             self._say_fault(e)
             return
-        how = "Stopped" if result.stop_reason == "stopped" else "Done"
-        count = plural(result.steps[-1].iteration, "iteration")
-        notes = [note for note in result.notes if note not in result.plan.notes]
-        told = " ".join([f"{how} after {count} in {duration(result.seconds)}.", *notes])
-        self._leave(run, told, result)
+        self._leave(run, ending(result), result)
 
     def _on_error(self, run: Run, error: Exception) -> None:
         if not self._listens(run):
@@ -233,10 +229,9 @@ class RestoreWidget(Container[Any]):
 
     def _start(self, request: Request) -> None:
         source, parameters = request.source, request.parameters
-        image = source.plane.image
-        arrays = (image, source.mask, source.region)
+        arrays = (source.plane.image, source.mask, source.region)
         solve = partial(self._solve, *arrays, psf=source.psf, parameters=parameters)
-        worker = restore_worker(Job(solve, preview_interval(), dtype=image.dtype))
+        worker = restore_worker(Job(solve, preview_interval(), dtype=request.dtype))
         run = self._run = Run(worker, source, parameters)
         self.forecast.pause()
         self.course.begin(run)

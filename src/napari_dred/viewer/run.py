@@ -17,7 +17,7 @@ import napari_dred
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, times
+from napari_dred.text import duration, plural, times
 from napari_dred.viewer.layers import Plane, provenance, result_layer
 from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
@@ -71,6 +71,12 @@ class Request:
 
     source: Source
     parameters: Parameters
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the result, and of the images on the way there."""
+        asked = self.parameters.output_dtype
+        return self.source.plane.image.dtype if asked == "same" else np.dtype(asked)
 
     def equals(self, other: Request) -> bool:
         """Whether the other one would have the same result."""
@@ -144,7 +150,7 @@ class Run:
             known = np.isfinite(given[part])
             if self.source.mask is not None:
                 known &= np.expand_dims(~self.source.mask[part], tuple(range(2, given.ndim)))
-            image = np.where(known, given[part], image)
+            image = np.where(known, given[part].astype(image.dtype), image)
         if self.region is None:
             return image
         whole = given.astype(image.dtype)
@@ -240,6 +246,21 @@ class Run:
         if self._activity is not None:
             self._activity.close()
             self._activity = None
+
+
+def ending(result: Result) -> str:
+    """Say how a run ended."""
+    how = "Stopped" if result.stop_reason == "stopped" else "Done"
+    last = result.steps[-1]
+    told = [f"{how} after {plural(last.iteration, 'iteration')} in {duration(result.seconds)}."]
+    if result.stop_reason == "held-out error":
+        how = "ended early with" if last.iteration < last.total else "kept"
+        told.append(
+            f"The error on held-out samples had been rising since iteration {result.kept}, "
+            f"so the run {how} the image from then."
+        )
+    told += [note for note in result.notes if note not in result.plan.notes]
+    return " ".join(told)
 
 
 def _alike(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
