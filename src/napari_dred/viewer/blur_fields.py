@@ -59,6 +59,7 @@ class BlurFields:
             "without background; of a stack, the plane that is shown.",
         )
         self.widgets: list[Any] = [self.kind, self.sigma, self.psf]
+        self.kind.changed.connect(self._on_kind)
 
     @property
     def measured(self) -> bool:
@@ -118,3 +119,7 @@ class BlurFields:
 
         fields = (self.kind, self.sigma)
         return Symptom(box, fields, lambda: self.measured or self.sigma.value > 0, begin, end)
+
+    def _on_kind(self) -> None:
+        if not self.measured and self.sigma.value == 0:
+            self.sigma.value = FIRST_BLUR

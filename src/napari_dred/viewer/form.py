@@ -245,10 +245,11 @@ class RestoreForm(Container[Any]):
         self._noise.show(parameters)
         self._blur.show(parameters, psf)
         self.keep_observed.value = parameters.keep_observed
+        declined = self._marks.declined
         self._symptoms.follow()
+        self._marks.declined = declined  # by the user, never by a box that follows
         if parameters.keep_observed:  # something was missing, be it only what is not finite
             self.holes.value = True
-        self._marks.on_ticked(True)
         self.refresh()
 
     def set_settings(self, settings: Settings) -> None:
@@ -263,9 +264,12 @@ class RestoreForm(Container[Any]):
         label, highest = settings.label or 0, int(self.mask_label.max)
         if not 0 <= label <= highest:
             raise InputError(f"label is {label}; the panel takes labels from 1 to {highest}")
-        psf = None if settings.psf is None else find_psf(settings.psf, self._viewer)
+        psf = None
+        if settings.psf is not None:
+            others = [x for x in self.psf.choices if x not in (None, self.image.value)]
+            psf = find_psf(settings.psf, self._viewer, others)
         self.set_parameters(settings.parameters, psf)
-        self.mask_label.value = label
+        self._marks.show_label(label)
 
     def show_plan(self, plan: Plan) -> None:
         """Show what a plan found: the noise level, and what the preset gives."""

@@ -47,7 +47,9 @@ class MaskFields:
         self._watch = Watch(self.on_edited)
         # Until something about it changes: the mask, and whether it has several labels.
         self._seen: tuple[NDArray[np.bool_], bool] | None = None
-        self._declined = False  # whether Holes was unticked: then no mask is chosen unasked
+        self.declined = False  # whether the user unticked Holes: then no mask is chosen unasked
+        # Whose label is chosen; None: that of whichever is chosen next.
+        self._labelled: Labels | Shapes | None = None
         self.layer = LayerChoice(
             lambda: [*layers(Labels), *layers(Shapes)],
             none_text="none",
@@ -133,7 +135,7 @@ class MaskFields:
 
     def on_ticked(self, ticked: bool) -> None:
         """Whoever wants no holes gets no mask unasked."""
-        self._declined = not ticked
+        self.declined = not ticked
 
     def propose(self) -> None:
         """Choose the only mask that there is, if none was chosen."""
@@ -141,8 +143,13 @@ class MaskFields:
 
     def on_inserted(self, layer: Layer) -> None:
         """Choose a mask that is made while the panel is open: it is for the image in it."""
-        if isinstance(layer, Labels) and not self._declined:
+        if isinstance(layer, Labels) and not self.declined:
             self._propose(layer)
+
+    def show_label(self, label: int | None) -> None:
+        """Fill in the label, for the mask that is chosen or the one that will be."""
+        self.label.value = label or 0
+        self._labelled = self.layer.value
 
     def choose(self, layer: Labels | Shapes) -> None:
         """Choose a layer that is new."""
@@ -161,7 +168,12 @@ class MaskFields:
 
     def _on_layer(self) -> None:
         self.forget()
-        self.label.value = 0  # another layer's labels are others
+        layer = self.layer.value
+        if layer is None:
+            return
+        if self._labelled is not None and layer is not self._labelled:
+            self.label.value = 0  # another layer's labels are others
+        self._labelled = layer
 
     def _propose(self, *layers: Labels) -> None:
         image = self._image()

@@ -96,9 +96,11 @@ def read_mask_and_labels(
     if isinstance(layer, Shapes):
         return read_mask(layer, image, viewer), False
     labels = _labels_reader(layer, image, viewer, label)()
-    painted = labels[labels != 0]
-    several = bool(painted.size and painted.min() != painted.max())
-    return marked(labels, label), several
+    painted = marked(labels)
+    # No copy of the labels, and no sorting: this is looked at after each stroke of the brush.
+    first = labels.flat[painted.argmax()] if painted.size else 0
+    several = bool((painted & (labels != first)).any())
+    return painted if label is None else marked(labels, label), several
 
 
 def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> None:
