@@ -266,7 +266,7 @@ def test_a_gray_result_keeps_its_own_dtype_and_values(dtype):
 
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
-def test_colour_of_floats_lies_where_napari_shows_it(dtype, channels):
+def test_colour_of_floats_keeps_its_values_between_the_planes_limits(dtype, channels):
     viewer = ViewerModel()
     top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
     samples = np.full((6, 7, channels), top, dtype)
@@ -277,8 +277,9 @@ def test_colour_of_floats_lies_where_napari_shows_it(dtype, channels):
     assert layer.rgb
     assert values.shape == (6, 7, channels)
     assert values.dtype == np.float32
-    np.testing.assert_allclose(values[..., :3], 0.5, rtol=1e-6)
-    np.testing.assert_allclose(values[..., 3:], 1)
+    assert layer.contrast_limits == [0, top]
+    np.testing.assert_array_equal(values[..., :3], half)
+    np.testing.assert_array_equal(values[..., 3:], 1)
 
 
 def test_the_metadata_say_of_what_and_how():

@@ -296,8 +296,8 @@ def test_an_end_by_the_held_out_error_is_said_in_words(make_run, picture, last, 
         kept=110,
     )
     assert run.ending(result) == (
-        f"Done after {last} iterations in 5.0 s. The error on held-out samples had been rising since "
-        f"iteration 110, so the run {words} from then. Another note."
+        f"Done after {last} iterations in 5.0 s. The error on held-out samples had been rising "
+        f"since iteration 110, so the run {words} from then. Another note."
     )
     ended = dataclasses.replace(result, stop_reason="iterations", notes=plan.notes)
     assert run.ending(ended) == f"Done after {last} iterations in 5.0 s."

@@ -179,8 +179,7 @@ def result_layer(
     ----------
     plane : Plane
     image : (H, W) or (H, W, 3) array
-        In the sample values of the plane. Colour of whole numbers that has become floating-point
-        is brought to [0, 1], as which napari shows it.
+        In the sample values of the plane, of its dtype or floating-point.
     name : str
     scale : int
         Pixels of `image` to one of the plane, on both axes.
@@ -197,10 +196,10 @@ def result_layer(
     data = image
     if plane.alpha is not None:
         alpha = plane.alpha if region is None else plane.alpha[region.slices]
-        data = np.dstack([data, enlarged(alpha, scale)])
-    if image.ndim == 3 and image.dtype.kind == "f" and plane.image.dtype.kind in "ui":
-        data = data / np.iinfo(plane.image.dtype).max
-    data = data.astype(image.dtype, copy=False)
+        if image.dtype.kind == "f" and alpha.dtype.kind in "ui":
+            # The contrast limits, which are the plane's, hold for the colours alone.
+            alpha = alpha / np.iinfo(alpha.dtype).max
+        data = np.dstack([data, enlarged(alpha.astype(image.dtype), scale)])
     others = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
     data = np.expand_dims(data, others)
     # The centre of the first pixel, in the data coordinates of the input layer.

@@ -99,8 +99,9 @@ def read_mask_and_labels(
     painted = marked(labels)
     # No copy of the labels, and no sorting: this is looked at after each stroke of the brush.
     first = labels.flat[painted.argmax()] if painted.size else 0
-    several = bool((painted & (labels != first)).any())
-    return painted if label is None else marked(labels, label), several
+    others = labels != first
+    others &= painted
+    return painted if label is None else marked(labels, label), bool(others.any())
 
 
 def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> None:

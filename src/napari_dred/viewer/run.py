@@ -150,7 +150,7 @@ class Run:
             known = np.isfinite(given[part])
             if self.source.mask is not None:
                 known &= np.expand_dims(~self.source.mask[part], tuple(range(2, given.ndim)))
-            image = np.where(known, given[part].astype(image.dtype), image)
+            image = np.where(known, given[part], image).astype(image.dtype, copy=False)
         if self.region is None:
             return image
         whole = given.astype(image.dtype)
