@@ -7,8 +7,19 @@ from typing import Any
 
 import click
 
-from benchmarks import denoisers, latency, memory, micrographs, quality, speed, stopping, tables
+from benchmarks import (
+    assumptions,
+    denoisers,
+    latency,
+    memory,
+    micrographs,
+    quality,
+    speed,
+    stopping,
+    tables,
+)
 from benchmarks.cases import SUITES
+from napari_dred.core.methods import DENOISERS
 
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -78,6 +89,17 @@ def _stopping(suite: tuple[str, ...], data: Path, **options: Any) -> None:
 @click.option("--device", default="cpu")
 def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
     speed.run(list(preset), list(size), device)
+
+
+@main.command("assumptions", help=assumptions.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of set12.")
+@click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
+@click.option("--denoiser", type=click.Choice(DENOISERS), multiple=True, default=DENOISERS)
+@click.option("--every", default=1, help="Take every N-th image.")
+def _assumptions(
+    data: Path, weights: tuple[Path, ...], denoiser: tuple[str, ...], every: int
+) -> None:
+    assumptions.run(data, list(weights), list(denoiser), every)
 
 
 @main.command("memory", help=memory.__doc__)

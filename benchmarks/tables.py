@@ -14,6 +14,7 @@ TITLES = {
     "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
+    "assumptions": "What RED assumes of a denoiser (the paper's section IV)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
     "latency": "Gaps between the ticks of a timer of 10 ms in napari's window during a run, in ms",
 }
@@ -24,6 +25,14 @@ MEANS = {
     "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
     "stopping": (["preset", "held_out", "crop"], ["psnr_y", "oracle", "loss", "iterations"]),
     "micrographs": (["method", "crop"], ["psnr", "ssim", "seconds"]),
+    "assumptions": (
+        ["denoiser"],
+        [
+            *("ssim", "mse", "error_over_eps", "bend", "bend_at_a_tenth"),
+            *("crop_nem", "crop_distance", "crop_homogeneity", "crop_defect"),
+            *("nem", "distance", "homogeneity", "defect"),
+        ],
+    ),
 }
 
 

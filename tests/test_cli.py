@@ -363,7 +363,7 @@ BAD = {
     "no threads": (["restore", *IN, "--threads", "0"], "threads is 0"),
     "word for a number": (["restore", *IN, "--sigma", "high"], "high"),
     "boundary": (["restore", *IN, "--boundary", "wrap"], "boundary is 'wrap'"),
-    "preset": (["restore", *IN, "--preset", "best"], "preset is 'best'"),
+    "preset": (["restore", *IN, "--preset", "finest"], "preset is 'finest'"),
     "device unknown": (["restore", *IN, "--device", "tpu"], "device is 'tpu'"),
     "device absent": (["restore", *IN, "--device", "cuda:99"], "cuda:99"),
     "weights absent": (["restore", *IN, "--weights", "none.pth"], "none.pth"),

@@ -1,6 +1,6 @@
-"""Train an FFDNet (gray or colour) on a folder of clean images.
+"""Train an FFDNet (gray or colour), a DnCNN or a TNRD (gray) on folders of clean images.
 
-    python training/train_ffdnet.py --channels 1 --data DIR [DIR ...] --out DIR
+    python training/train_denoiser.py --denoiser ffdnet --channels 1 --data DIR [DIR ...] --out DIR
 
 A run is a function of its arguments: iteration k draws its patches and noise
 from generators seeded with (seed, k), so that a run that was stopped and
@@ -25,10 +25,16 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
+from napari_dred.core.denoisers.base import DenoisingNetwork
+from napari_dred.core.denoisers.dncnn import DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
+from napari_dred.core.denoisers.tnrd import TNRD
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
+# A network for one level multiplies an image until its noise has that: of next to no noise, by
+# next to any number.
+MIN_SIGMA = {"ffdnet": 0.0, "dncnn": 5 / 255, "tnrd": 5 / 255}
 KAIMING, IDENTITY = 0.25, 1.0  # see `initialise`
 FLOOR = 0.01  # of the noise's variance, see `denoising_loss`
 VALIDATION_SIGMAS = (15, 25, 50)
@@ -102,14 +108,32 @@ def validate(net: nn.Module, images: list[np.ndarray], device: torch.device) -> 
     return out
 
 
+def build(denoiser: str, channels: int, *, bias: bool) -> DenoisingNetwork:
+    """The network to train, with its initial weights."""
+    if denoiser == "ffdnet":
+        net: DenoisingNetwork = FFDNet(channels, bias=bias, residual=True)
+    elif channels != 1:
+        raise SystemExit(f"{denoiser} is for gray images: --channels 1")
+    else:
+        net = DnCNN(bias=bias) if denoiser == "dncnn" else TNRD()
+    if chain(net):
+        initialise(net)
+    return net
+
+
+def chain(net: nn.Module) -> list[nn.Conv2d]:
+    """The convolutions of a plain chain, in their order; none in a TNRD."""
+    return [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+
+
 @torch.no_grad()
-def initialise(net: FFDNet) -> None:
+def initialise(net: DenoisingNetwork) -> None:
     """He's initialisation, its inner layers at a quarter of its strength beside an identity.
 
     A plain chain without normalisation then starts like a residual network
     (Zagoruyko and Komodakis 2017, "DiracNets"): half a decibel better after 2200 iterations.
     """
-    convs = [m for m in net.model if isinstance(m, nn.Conv2d)]
+    convs = chain(net)
     for conv in convs:
         nn.init.kaiming_normal_(conv.weight)
         if conv.bias is not None:
@@ -134,25 +158,28 @@ class _Folded(nn.Module):
         return weight.flatten(1)
 
 
-def optimisers(net: FFDNet, rate: float) -> list[torch.optim.Optimizer]:
+def optimisers(net: DenoisingNetwork, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the inner layers, Adam for the first, the last, and biases.
 
     Muon (Jordan et al. 2024; its step's size as in Liu et al. 2025) needs a tenth of Adam's
-    iterations at the start of such a chain: after 2000, it is 0.6 dB ahead.
+    iterations at the start of such a chain: after 2000, it is 0.6 dB ahead. A TNRD has no such
+    layers: Adam for all of it.
     """
-    convs = [m for m in net.model if isinstance(m, nn.Conv2d)]
+    convs = chain(net)
     for conv in convs[1:-1]:
         parametrize.register_parametrization(conv, "weight", _Folded(conv.weight.shape))
     inner = [conv.parametrizations.weight.original for conv in convs[1:-1]]
     others = [p for p in net.parameters() if all(p is not q for q in inner)]
-    return [
-        torch.optim.Muon(inner, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.Adam(others, rate, betas=(0.9, 0.99)),
-    ]
+    adam = torch.optim.Adam(others, rate, betas=(0.9, 0.99))
+    if not inner:
+        return [adam]
+    return [torch.optim.Muon(inner, rate, weight_decay=0, adjust_lr_fn="match_rms_adamw"), adam]
 
 
-def plain_state(net: FFDNet) -> dict[str, Tensor]:
+def plain_state(net: DenoisingNetwork) -> dict[str, Tensor]:
     """The network's weights under the names and in the shapes that they ship in."""
+    if not chain(net):
+        return net.state_dict()
     convs = ((name, m) for name, m in net.named_modules() if isinstance(m, nn.Conv2d))
     return {
         f"{name}.{kind}": value.detach()
@@ -167,13 +194,12 @@ def learning_rate(iteration: int, total: int, peak: float, decay: float) -> floa
     return peak * min(1.0, (iteration + 1) / 200, (total - iteration) / max(1.0, decay * total))
 
 
-def save_model(net: FFDNet, path: Path, **notes: object) -> None:
+def save_model(net: DenoisingNetwork, path: Path, **notes: object) -> None:
     """Write the weights with what is needed to build the network again."""
     meta = {
-        "architecture": "ffdnet",
+        "architecture": net.architecture.lower(),
         "channels": str(net.channels),
-        "bias": str(net.bias).lower(),
-        "residual": str(net.residual).lower(),
+        "residual": str(getattr(net, "residual", False)).lower(),
         **{k: str(v) for k, v in notes.items()},
     }
     tensors = {k: v.float().cpu().contiguous() for k, v in plain_state(net).items()}
@@ -184,6 +210,7 @@ def save_model(net: FFDNet, path: Path, **notes: object) -> None:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--denoiser", choices=MIN_SIGMA, default="ffdnet")
     p.add_argument("--channels", type=int, choices=(1, 3), required=True)
     p.add_argument("--data", type=Path, nargs="+", required=True, help="folders of clean images")
     p.add_argument("--validate", type=Path, help="folder of images to report PSNR on")
@@ -207,8 +234,7 @@ def main() -> None:
     device = torch.device(args.device)
     torch.manual_seed(args.seed)
 
-    net = FFDNet(args.channels, bias=args.bias, residual=True)
-    initialise(net)
+    net = build(args.denoiser, args.channels, bias=args.bias)
     if args.init:
         net.load_state_dict(load_file(args.init))
     net.to(device, memory_format=torch.channels_last)
@@ -234,7 +260,8 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, it])
         gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
         x = sample_patches(images, args.batch, args.patch, args.drawn, rng).to(device)
-        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) * MAX_SIGMA
+        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device)
+        sigma = MIN_SIGMA[args.denoiser] + sigma * (MAX_SIGMA - MIN_SIGMA[args.denoiser])
         noise = torch.randn(x.shape, generator=gen).to(device)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
         for group in (group for stepper in steppers for group in stepper.param_groups):

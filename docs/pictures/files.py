@@ -40,6 +40,6 @@ def save_animation(path: Path, frames: Sequence[Image.Image], milliseconds: Sequ
         append_images=frames[1:],
         duration=list(milliseconds),
         loop=0,
-        quality=80,
-        method=6,
+        quality=70,
+        method=4,
     )

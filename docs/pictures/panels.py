@@ -43,12 +43,16 @@ def make_running(path: Path, iterations: int | None) -> None:
 
 
 def make_compared(
-    path: Path, iterations: int | None, sample: str = SAMPLE, front: str = "Compare images"
+    path: Path,
+    iterations: int | None,
+    sample: str = SAMPLE,
+    press: str = "Restore",
+    front: str = "Compare images",
 ) -> None:
-    """A sample and its restoration on both sides of the divider, and one of the panels."""
+    """A sample and what a button made of it beside the divider, and one of the panels."""
     window, panel = with_panel(sample, iterations)
     try:
-        click(find(panel, "Restore"))
+        click(find(panel, press))
         wait_until(lambda: panel.worker is None, what="the end of the run")
         window.menu("Plugins", MENU, "Compare images")
         compare = window.panel("Compare images")

@@ -30,6 +30,6 @@ for _name, _entry in {
     "low-resolution": "Low-resolution retina",
 }.items():
     PICTURES[_name] = (
-        (lambda p, n, entry=_entry: make_compared(p, n, entry, front="Restore image")),
+        (lambda p, n, entry=_entry: make_compared(p, n, entry, "Preview", "Restore image")),
         ".png",
     )

@@ -17,10 +17,10 @@ from pictures.panels import MENU, with_panel
 from pictures.window import Window, choose, click, drag, find, wait_until
 
 SIZE = 1280, 960
-WIDTH = 960
-STEP_MS, RUN_MS, PAUSE_MS = 60, 110, 1300
+WIDTH = 880
+STEP_MS, RUN_MS, PAUSE_MS = 90, 130, 1300
 #: Frames of the run: more of its beginning, where much happens.
-RUN_FRAMES = 26
+RUN_FRAMES = 22
 BRUSH = 22
 _POINTER = ((0, 0), (0, 17), (4, 13), (7, 19), (10, 18), (7, 12), (12, 12))
 
@@ -74,7 +74,7 @@ def _paint(window: Window, camera: Camera) -> None:
     """Paint over the largest stains, which the sample's mask has been made to lack."""
     viewer, canvas = window.viewer, window.canvas
     _, mask = viewer.layers
-    stains = sorted(regionprops(label(mask.data > 0)), key=lambda r: r.solidity * r.area)[-3:]
+    stains = sorted(regionprops(label(mask.data > 0)), key=lambda r: r.solidity * r.area)[-2:]
     strokes = []
     for stain in stains:
         inside = stain.image_filled & (np.array(stain.image_filled.shape).min() > BRUSH)
@@ -93,7 +93,7 @@ def _paint(window: Window, camera: Camera) -> None:
     camera.take(PAUSE_MS)
     for stroke in strokes:
         points = [window.on_canvas(mask, *point) for point in stroke]
-        drag(canvas, points, steps=2, look=lambda p: camera.take(STEP_MS, (canvas, p)))
+        drag(canvas, points, steps=1, look=lambda p: camera.take(STEP_MS, (canvas, p)))
     window.key(Qt.Key.Key_1)
     camera.take(PAUSE_MS // 2)
 
@@ -123,5 +123,5 @@ def _swipe(window: Window, camera: Camera) -> None:
     stops = [window.on_canvas(scan, 0.5 * height, part * width) for part in (0.5, 0.05, 0.95, 0.5)]
     canvas = window.canvas
     camera.take(PAUSE_MS // 2, (canvas, stops[0]))
-    drag(canvas, stops, steps=9, look=lambda p: camera.take(STEP_MS, (canvas, p)))
+    drag(canvas, stops, steps=6, look=lambda p: camera.take(STEP_MS, (canvas, p)))
     camera.take(2 * PAUSE_MS)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDialogButtonBox,
+    QDockWidget,
     QFileDialog,
     QGroupBox,
     QLineEdit,
@@ -34,6 +35,7 @@ from qtpy.QtWidgets import (
 from pictures.files import save_png
 
 SIZE = 1280, 800
+LEFT_WIDTH = 320
 LEFT = Qt.MouseButton.LeftButton
 CONTROL, NO_KEY = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.NoModifier
 
@@ -56,6 +58,10 @@ class Window:
             for w in QApplication.topLevelWidgets()
             if isinstance(w, QMainWindow) and w.isVisible()
         )
+        # A long text would widen them, and leave little of the canvas.
+        for dock in self.main.findChildren(QDockWidget):
+            if self.main.dockWidgetArea(dock) == Qt.DockWidgetArea.LeftDockWidgetArea:
+                dock.setMaximumWidth(LEFT_WIDTH)
         self.main.activateWindow()
         QTest.qWait(1000)
 

@@ -20,7 +20,8 @@ from napari_dred.io.ome_zarr import copy_plate, fields_of_plate, is_plate, is_za
 from napari_dred.io.stack import is_large, is_stack
 from napari_dred.report import write_report
 from napari_dred.volumes.cluster import Pool
-from napari_dred.volumes.stacks import Progress, StackOptions, restore_stack
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import Progress, restore_stack
 
 MANIFEST, SUMMARY = "manifest.jsonl", "summary.html"
 #: What a folder is searched for.

@@ -57,7 +57,7 @@ def write_report(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _row(source: Path, target: Path | None, record: Mapping[str, Any], why: str) -> str:
-    name = f"<td>{escape(source.name)}</td>"
+    name = f"<td>{escape(source.as_posix())}</td>"
     if target is None:
         return f'<tr>{name}<td colspan="4" class="failed">{escape(why)}</td></tr>'
     levels = [c["sigma"] for c in record.get("channels", [])] or [record.get("sigma", 0.0)]

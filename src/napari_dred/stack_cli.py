@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from napari_dred.core.parameters import Parameters
     from napari_dred.volumes.cluster import Pool
-    from napari_dred.volumes.stacks import Progress, StackOptions
+    from napari_dred.volumes.planning import StackOptions
+    from napari_dred.volumes.stacks import Progress
 
 _file = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
 _OPTIONS = (
@@ -134,7 +135,7 @@ def options_of(
 ) -> StackOptions:
     """Give the options of the command line as the solver of stacks takes them."""
     from napari_dred.io.axes import Selection
-    from napari_dred.volumes.stacks import StackOptions
+    from napari_dred.volumes.planning import StackOptions
 
     planes = stack["planes"]
     return StackOptions(

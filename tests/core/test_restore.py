@@ -33,7 +33,7 @@ from napari_dred.core import admm as admm_module
 from napari_dred.core import given as checking
 from napari_dred.core import restore as module
 from napari_dred.core.control import Interrupted
-from napari_dred.core.networks import skip
+from napari_dred.core.networks import layers
 from napari_dred.core.problem import Problem, State
 
 TINY: dict[str, Any] = {
@@ -357,7 +357,7 @@ def test_strips_of_a_convolution_change_nothing(
     monkeypatch: pytest.MonkeyPatch, strip: int
 ) -> None:
     whole = restore(_image(channels=3), precision="float32", threads=1, **TINY)
-    monkeypatch.setattr(skip, "STRIP", strip)
+    monkeypatch.setattr(layers, "STRIP", strip)
     parts = restore(_image(channels=3), precision="float32", threads=1, **TINY)
     np.testing.assert_allclose(parts.image, whole.image, atol=1)
 

@@ -7,7 +7,8 @@ import pytest
 import tifffile
 
 from napari_dred.core.parameters import Parameters
-from napari_dred.volumes.stacks import StackOptions, restore_stack
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import restore_stack
 
 SIGMAS = (20.0, 60.0)
 

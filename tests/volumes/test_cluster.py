@@ -13,7 +13,8 @@ from napari_dred.io.axes import Selection
 from napari_dred.io.stack import open_stack
 from napari_dred.volumes import cluster
 from napari_dred.volumes.cluster import Cluster, pool
-from napari_dred.volumes.stacks import Progress, StackOptions, restore_stack
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import Progress, restore_stack
 
 # What a cluster of processes leaves to the garbage collector is not ours.
 pytestmark = [

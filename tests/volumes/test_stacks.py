@@ -19,7 +19,8 @@ from napari_dred.io import read_record
 from napari_dred.io.axes import Selection
 from napari_dred.io.stack import open_stack
 from napari_dred.volumes import stacks
-from napari_dred.volumes.stacks import Progress, StackOptions, restore_stack
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import Progress, restore_stack
 
 from .conftest import SIGMAS, clean_plane
 
@@ -382,3 +383,21 @@ def test_the_record_is_json(ome, run, tmp_path):
     record = run(ome, tmp_path / "out.ome.zarr")
     written = dict(zarr.open_group(tmp_path / "out.ome.zarr", mode="r").attrs)["napari-dred"]
     assert json.loads(json.dumps(record))["channels"] == written["channels"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told", "what"),
+    [
+        ({"keep_observed": True}, {}, "no pixel is missing"),
+        ({}, {"around_mask": True}, "no pixel is missing"),
+        ({"keep_observed": True, "scale": 2}, {}, "scale is 2"),
+        ({"boundary": "circular", "blur_sigma": 1.0}, {"tile": 128}, "circular"),
+    ],
+)
+def test_what_leaves_nothing_to_do_or_does_not_go_together_is_refused(
+    changes, told, what, run, quick, tmp_path
+):
+    tifffile.imwrite(tmp_path / "in.tif", np.ones((200, 200), np.uint8))
+    with pytest.raises(InputError, match=what):
+        run(tmp_path / "in.tif", tmp_path / "out.tif", quick.replace(**changes), **told)
+    assert not list(tmp_path.glob(".*"))

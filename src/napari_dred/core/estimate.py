@@ -22,8 +22,12 @@ PROBED = (
     *("width", "depth", "uniform_width", "weights", "precision"),
 )
 PROBES, ENOUGH = 4, 0.5  # how often it is measured; seconds after which once will do
-# How much a pixel of a prior takes, in parts of what the skip network of its size does; measured.
-FEATURES = {"deep-decoder": 1.0, "nas-dip": 3.0, "shi": 1.6}
+# What is kept for the way back through a prior, in parts of what the skip network of its width and
+# depth keeps; measured, for the task where it is most.
+FEATURES = {
+    **{"dip": 1.55, "deep-decoder": 0.45, "nas-dip": 2.3},
+    **{"pip": 0.85, "shi": 0.65, "drp": 1.4},
+}
 
 # Peak memory, fitted to measured runs (benchmarks/results/memory.csv): bytes for each feature and
 # pixel of the network at each of its levels, for each feature of the denoiser, for each channel of

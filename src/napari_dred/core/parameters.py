@@ -111,7 +111,7 @@ class Parameters:
     denoiser: str | None = _option(
         None,
         "Denoiser: 'ffdnet', 'dncnn' and 'tnrd' were trained; 'nlm' is non-local means; 'bm3d' "
-        "needs a package of its own, for non-commercial use.",
+        "needs a package of its own, whose licence excludes commercial use.",
         choices=DENOISERS,
     )
     iterations: int | None = _option(None, "Number of outer iterations.", ge=1, le=1_000_000)

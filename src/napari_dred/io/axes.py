@@ -144,3 +144,7 @@ class Selection:
     def within(self, place: Place) -> Place:
         """Where a plane of the stack lies in what is selected of it."""
         return Place(*(i - self.ranges[a][0] for a, i in zip(STACKED, place, strict=True)))
+
+
+#: The only plane of a picture.
+ONE = Selection(dict.fromkeys(STACKED, (0, 1)))

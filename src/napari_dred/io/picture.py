@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_dred.io.axes import ONE
+from napari_dred.io.ome_xml import adapted
 from napari_dred.io.resolution import Resolution
 
 
@@ -29,6 +31,8 @@ class Picture:
     resolution : Resolution or None
     notes : tuple of str
         Sentences for the user on what was converted.
+    ome_xml : str
+        The whole of an OME-TIFF's, made to fit the picture when it is written as one.
     """
 
     samples: NDArray[Any]
@@ -37,6 +41,7 @@ class Picture:
     icc_profile: bytes | None = None
     resolution: Resolution | None = None
     notes: tuple[str, ...] = ()
+    ome_xml: str = field(default="", repr=False)
 
     def part(self, rows: slice, columns: slice) -> Picture:
         """Give a rectangle of the picture."""
@@ -57,7 +62,12 @@ class Picture:
         if alpha is not None:
             alpha = _converted_alpha(enlarged(alpha, factor), samples.dtype)
         resolution = self.resolution and self.resolution.scaled(factor)
-        return dataclasses.replace(self, samples=samples, alpha=alpha, resolution=resolution)
+        xml = self.ome_xml
+        if xml and factor > 1:
+            xml = adapted(xml, ONE, samples.shape[:2], samples.dtype.name, factor)
+        return dataclasses.replace(
+            self, samples=samples, alpha=alpha, resolution=resolution, ome_xml=xml
+        )
 
 
 def enlarged(alpha: NDArray[Any], factor: int) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -206,13 +206,12 @@ def _damage_raises(path: Path) -> Iterator[None]:
 
 
 def _open_tiff(path: Path, axes: str | None) -> Stack:
-    with _damage_raises(path):
-        tiff = TiffFile(path)
-        try:
-            return _stack_of(path, tiff, axes)
-        except BaseException:
-            tiff.close()
-            raise
+    with ExitStack() as files:
+        with _damage_raises(path):
+            tiff = files.enter_context(TiffFile(path))
+            stack = _stack_of(path, tiff, axes)
+        files.pop_all()  # the stack closes it
+        return stack
 
 
 def _stack_of(path: Path, tiff: TiffFile, axes: str | None) -> Stack:

@@ -13,6 +13,7 @@ from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from napari_dred.core.errors import InputError
 from napari_dred.io.guard import check_memory
+from napari_dred.io.ome_xml import metadata_of
 from napari_dred.io.picture import Picture
 from napari_dred.io.pillow import read_with_pillow
 from napari_dred.io.resolution import Resolution
@@ -42,6 +43,7 @@ def read_tiff(path: Path) -> Picture:
             resolution = None
             notes = ("How large a pixel is cannot be read from the file, and is left out.",)
         picture = _picture(path, page, axes, turn)
+        xml = _ome_xml(tiff)
     if picture is None:
         picture = read_with_pillow(path, ("TIFF",))
         if page.bitspersample >= 8 and picture.samples.dtype != page.dtype:
@@ -52,8 +54,21 @@ def read_tiff(path: Path) -> Picture:
     return dataclasses.replace(
         picture,
         resolution=resolution and resolution.turned(turn),
+        ome_xml=xml if picture.alpha is None and turn == 1 else "",
         notes=(*picture.notes, *notes),
     )
+
+
+def _ome_xml(tiff: TiffFile) -> str:
+    """What OME says, if it can be read."""
+    text = tiff.ome_metadata if tiff.is_ome else None
+    if not text:
+        return ""
+    try:
+        metadata_of(text)
+    except (ValueError, ElementTree.ParseError):
+        return ""
+    return text
 
 
 def _only_plane(path: Path, tiff: TiffFile) -> tuple[TiffPage, tuple[int, ...], str]:

@@ -18,6 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from tifffile import imwrite
 
 from napari_dred.core.errors import InputError
+from napari_dred.io.axes import ONE
+from napari_dred.io.ome_xml import adapted
 from napari_dred.io.picture import Picture
 from napari_dred.io.record import PNG_KEY, TIFF_TAG, record_text
 from napari_dred.io.resolution import Resolution
@@ -214,6 +216,9 @@ def _tiff_bytes(picture: Picture, ome: bool, record: str | None) -> bytes:
             options["resolutionunit"] = {"inch": "INCH", "cm": "CENTIMETER"}.get(unit, "NONE")
     if ome:
         options |= {"ome": True, "imagej": False, "metadata": _ome_metadata(picture, data.ndim)}
+        if picture.ome_xml:
+            xml = adapted(picture.ome_xml, ONE, data.shape[:2], data.dtype.name)
+            options |= {"ome": False, "metadata": None, "description": xml.encode()}
     if record is not None:
         options["extratags"] = [(TIFF_TAG, "s", None, record, True)]
     buffer = BytesIO()

@@ -1,0 +1,84 @@
+"""What is measured once of a whole, and what its parts are restored with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_dred.core.calibration import calibrate
+from napari_dred.core.errors import InputError
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.restore import plan, restore
+
+RNG = np.random.default_rng(0)
+QUICK = Parameters(preset="preview", iterations=2, threads=1)
+
+
+def planes(sigmas, shape=(64, 72)):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    clean = 1000 + 300 * np.sin(y / 9) * np.cos(x / 7)
+    return [(clean + RNG.normal(0, s, shape)).astype(np.uint16) for s in sigmas]
+
+
+def everywhere(images):
+    return [np.ones(a.shape, bool) for a in images]
+
+
+def test_the_level_is_the_median_of_the_samples():
+    images = planes((20, 20, 20, 20, 80))
+    whole = calibrate(images, everywhere(images), (500, 1500), Parameters())
+    assert whole.sigma == pytest.approx(20, rel=0.1)
+    assert (whole.values.low, whole.values.high) == (500 - 3 * whole.sigma, 1500 + 3 * whole.sigma)
+
+
+def test_one_sample_gives_what_the_core_measures_itself():
+    (image,) = planes((25,))
+    ends = float(image.min()), float(image.max())
+    whole = calibrate([image], everywhere([image]), ends, QUICK)
+    assert whole.sigma == plan(image, parameters=QUICK).sigma
+    np.testing.assert_array_equal(
+        restore(image, parameters=QUICK, calibration=whole).image,
+        restore(image, parameters=QUICK).image,
+    )
+
+
+def test_photon_noise_is_found_over_all_samples():
+    y, x = np.mgrid[:96, :96]
+    clean = 150 + 140 * np.sin(y / 19) * np.cos(x / 17)
+    images = [(4.0 * RNG.poisson(clean)).astype(np.uint16) for _ in range(3)]
+    whole = calibrate(images, everywhere(images), (0, 1600), Parameters())
+    assert whole.photon_noise is not None
+    assert whole.photon_noise.gain == pytest.approx(4, rel=0.15)
+
+
+def test_impulses_are_those_of_most_samples():
+    images = planes((5, 5, 5))
+    for image in images[:2]:
+        image.flat[RNG.choice(image.size, 60, replace=False)] = 60000
+    assert calibrate(images, everywhere(images), (500, 60000), Parameters()).impulses
+    assert not calibrate(images[1:], everywhere(images[1:]), (500, 60000), Parameters()).impulses
+    gaussian = Parameters(noise="gaussian")
+    assert not calibrate(images, everywhere(images), (500, 60000), gaussian).impulses
+
+
+def test_a_part_without_a_hole_is_restored_as_the_whole_is():
+    (image,) = planes((3,))
+    whole = calibrate(
+        [image], everywhere([image]), (500, 1500), Parameters(), masked=True, missing=True
+    )
+    part = plan(image, np.zeros(image.shape, bool), calibration=whole)
+    assert part.task == "inpaint"
+    assert part.parameters.sigma_f == 10  # as with holes and little noise
+    assert part.sigma == whole.sigma
+    assert not any("no pixel" in note for note in part.notes)
+
+
+def test_samples_that_are_mostly_masked_do_not_count_and_none_at_all_is_refused():
+    images = planes((20, 90))
+    known = everywhere(images)
+    known[1][:60] = False
+    whole = calibrate(images, known, (500, 1500), Parameters())
+    assert whole.sigma == pytest.approx(20, rel=0.1)
+    known[0][:], known[1][:] = False, False
+    with pytest.raises(InputError, match="nothing is observed"):
+        calibrate(images, known, (500, 1500), Parameters())
