@@ -203,6 +203,23 @@ def test_held_out_samples_are_not_fitted(
     assert all(fitted is scripted.fitted for fitted in seen)
 
 
+@pytest.mark.parametrize(
+    ("at", "said"), [((5, 5), ""), ((5, 4), "-1.0 columns"), ((8, 5), "+3.0 rows")]
+)
+def test_a_psf_off_its_middle_is_said(at: tuple[int, int], said: str) -> None:
+    psf = np.zeros((11, 11))
+    psf[at] = 1
+    notes = " ".join(plan(_image(), psf=psf, **QUICK).notes)
+    assert ("middle of the PSF" in notes) == bool(said)
+    assert said in notes
+    assert "middle of the PSF" not in " ".join(plan(_image(), psf=np.ones((4, 4)), **QUICK).notes)
+
+
+def test_samples_too_large_to_compute_with_are_refused() -> None:
+    with pytest.raises(InputError, match=r"samples of size 2e\+300; divide"):
+        plan(np.full((16, 16), -2e300), **QUICK)
+
+
 def test_plan_is_the_plan_of_the_run() -> None:
     mask = np.zeros((32, 40), bool)
     mask[4:6] = True
