@@ -251,13 +251,12 @@ class Run:
 def ending(result: Result) -> str:
     """Say how a run ended."""
     how = "Stopped" if result.stop_reason == "stopped" else "Done"
-    last = result.steps[-1]
-    told = [f"{how} after {plural(last.iteration, 'iteration')} in {duration(result.seconds)}."]
+    count = plural(result.steps[-1].iteration, "iteration")
+    told = [f"{how} after {count} in {duration(result.seconds)}."]
     if result.stop_reason == "held-out error":
-        how = "ended early with" if last.iteration < last.total else "kept"
         told.append(
-            f"The error on held-out samples had been rising since iteration {result.kept}, "
-            f"so the run {how} the image from then."
+            f"The run ended early, with the image of iteration {result.kept}: since then the error "
+            "on held-out samples had been rising."
         )
     told += [note for note in result.notes if note not in result.plan.notes]
     return " ".join(told)
