@@ -9,12 +9,14 @@ import click
 
 from benchmarks import (
     assumptions,
+    blur,
     denoisers,
     latency,
     memory,
     micrographs,
     quality,
     speed,
+    stacks,
     stopping,
     tables,
 )
@@ -67,8 +69,11 @@ def _quality(
 )
 @click.option("--every", default=1, help="Take every N-th image.")
 @click.option("--crop", type=int, help="Take the central part of that size.")
-def _micrographs(data: Path, methods: tuple[str, ...], every: int, crop: int | None) -> None:
-    micrographs.run(data, methods=list(methods), every=every, crop=crop)
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _micrographs(
+    data: Path, methods: tuple[str, ...], every: int, crop: int | None, only: str
+) -> None:
+    micrographs.run(data, methods=list(methods), every=every, crop=crop, only=only)
 
 
 @main.command("stopping", help=stopping.__doc__)
@@ -110,6 +115,16 @@ def _memory() -> None:
 @main.command("latency", help=latency.__doc__)
 def _latency() -> None:
     latency.run()
+
+
+@main.command("blur", help=blur.__doc__)
+def _blur() -> None:
+    blur.run()
+
+
+@main.command("stacks", help=stacks.__doc__)
+def _stacks() -> None:
+    stacks.run()
 
 
 @main.command("tables", help=tables.__doc__)

@@ -64,12 +64,12 @@ METHODS: dict[str, Callable[[np.ndarray], Denoised]] = {
 }
 
 
-def run(data: Path, *, methods: list[str], every: int, crop: int | None) -> None:
+def run(data: Path, *, methods: list[str], every: int, crop: int | None, only: str = "") -> None:
     """Denoise the micrographs, 8-bit as they are."""
     table = Table("micrographs", ["case", "method", "crop"], VALUES)
     for method in methods:
         for case in fmd_cases(data=data, every=every, crop=crop):
-            if table.has(case.name, method, crop or ""):
+            if only not in case.name or table.has(case.name, method, crop or ""):
                 continue
             noisy = np.rint(case.degraded[0] * 255).astype(np.uint8)
             began = time.perf_counter()

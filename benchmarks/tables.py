@@ -16,6 +16,10 @@ TITLES = {
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "assumptions": "What RED assumes of a denoiser (the paper's section IV)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
+    "blur": "Deblurring with a wrong sigma: PSNR in dB by its factor, preset preview",
+    "plate": "A plate restored by workers of which one, and later all, were killed, and resumed",
+    "large": "Peak memory in MiB for a 16-bit plane, OME-Zarr in and out, preset preview",
+    "tasks": "Tiny tasks, by this process (0) and by workers",
     "latency": "Gaps between the ticks of a timer of 10 ms in napari's window during a run, in ms",
 }
 
@@ -37,8 +41,9 @@ MEANS = {
 
 
 def _group(case: str) -> str:
-    """The setting of a case: inpaint/GN15+line of inpaint/GN15+line/bird, fmd of fmd/Name."""
-    return case.rpartition("/")[0]
+    """The setting of a case: inpaint/GN15+line of .../bird, fmd/WideField of fmd/WideField_..."""
+    setting, _, name = case.rpartition("/")
+    return f"{setting}/{name.partition('_')[0]}" if setting == "fmd" else setting
 
 
 def _means(rows: list[dict[str, str]], by: list[str], values: list[str]) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from benchmarks import tables as results
+from benchmarks.projection import projection
 from napari_dred.cli import commands
 from napari_dred.core.parameters import PRESETS, TASKS, Parameters
 from napari_dred.core.presets import fill_in
@@ -36,6 +37,7 @@ def pages() -> dict[str, str]:
         "parameters": parameters(),
         "presets": "\n\n".join(presets(task) for task in TASKS),
         **{f"results_{name}": results.table(name) for name in results.TITLES},
+        "projection": projection(),
         **{f"help_{name}": help_text(name) for name in commands.commands},
     }
 

@@ -184,6 +184,28 @@ def test_the_plane_of_a_stack(plane, alpha, index) -> None:
     assert parsed(command)["input"] == Path("stack-plane.tif")
 
 
+def test_the_plane_of_a_stack_whose_file_names_its_axes(tmp_path: Path) -> None:
+    stack, mask = str(tmp_path / "stack.ome.tif"), str(tmp_path / "mask.ome.tif")
+    for path in (stack, mask):
+        samples = np.zeros((3, 2, 16, 24), np.uint16)
+        tifffile.imwrite(path, samples, metadata={"axes": "ZCYX"})
+    image, marked = Source(stack, (1, 0, None, None)), Source(mask, (1, 0, None, None))
+    for both in ((image,), (image, marked), (image, Source("flat.png"))):
+        (command,) = as_command(Parameters(), *both).splitlines()
+        params = parsed(command)
+        assert params["input"] == Path(stack)
+        assert params["planes"] == "Z=1,C=0"
+        assert params["mask"] == (Path(both[1].path) if len(both) > 1 else None)
+    # Elsewhere in the mask, one label, another axis, a region: single planes.
+    for other in (
+        (image, Source(mask, (2, 0, None, None))),
+        (Source(stack, (1, None, 0, None)),),
+        (image, None, None, Region(0, 8, 0, 8)),
+    ):
+        assert "--planes" not in as_command(Parameters(), *other)
+    assert "label 3" in as_command(Parameters(), image, Source(mask, (1, 0, None, None), label=3))
+
+
 # Scripts and commands that are run
 
 
@@ -299,3 +321,14 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_what_is_no_record_has_no_settings(record: Any) -> None:
     with pytest.raises(InputError, match="the layer 'x': there are no settings"):
         settings_of(record, "the layer 'x'")
+
+
+def test_the_command_for_a_plane_of_a_stack_writes_that_plane(folder: Path) -> None:
+    stack = np.random.default_rng(0).integers(100, 4000, (3, 24, 32), dtype=np.uint16)
+    tifffile.imwrite("z.ome.tif", stack, metadata={"axes": "ZYX"})
+    source = Source("z.ome.tif", (2, None, None))
+    command = shlex.split(as_command(QUICK, source, output="command.tif"), comments=True)
+    assert cli.main(command[1:]) == 0
+    runpy.run_path(str(written(folder, as_python(QUICK, source, output="python.tif"))))
+    a, b = tifffile.imread("command.tif"), tifffile.imread("python.tif")
+    np.testing.assert_array_equal(a.squeeze(), b)

@@ -15,6 +15,7 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import PSFRecord
 from napari_dred.io import kind_of, read_record
 from napari_dred.io.guard import reading
+from napari_dred.io.stack import open_stack
 from napari_dred.volumes import Region
 
 #: No settings are longer; what is, is not read.
@@ -180,8 +181,8 @@ def as_command(
     ----------
     parameters : Parameters
     image, mask, psf : Source
-        The command line reads single planes and takes every label of a mask: for one out of
-        several, a comment says what to save.
+        The command line takes every label of a mask, and planes of a stack whose file names its
+        axes: for anything else, a comment says what to save.
     region : Region, optional
         The part of the image that is restored.
     output : str, optional
@@ -189,16 +190,20 @@ def as_command(
     """
     comments = []
     words = ["napari-dred", "restore"]
+    planes = None if region is not None else _planes(image, mask)
     for option, source in ((None, image), ("--mask", mask), ("--psf", psf)):
         if source is None:
             continue
-        whole = source.plane is None and source.label is None
+        in_stack = planes is not None and option != "--psf"
+        whole = (source.plane is None or in_stack) and source.label is None
         comments += _to_save(source) if whole else [_part_to_save(source)]
         path = source.path if whole else _part_name(source)
         # What begins with a dash would be taken for an option.
         words += [*([option] if option else []), f"./{path}" if path.startswith("-") else path]
         if option is None:
             words += ["-o", output or output_name(path)]
+    if planes is not None:
+        words += ["--planes", planes]
     if region is not None:
         words += ["--region", str(region)]
     for name, value in changed(parameters).items():
@@ -208,6 +213,29 @@ def as_command(
         else:
             words += [f"--{flag}", str(value)]
     return "\n".join([*comments, shlex.join(words), ""])
+
+
+def _planes(image: Source, mask: Source | None) -> str | None:
+    """What `--planes` is told to take the plane of a stack, and that of its mask: 'T=2,Z=3'."""
+    at = _place(image)
+    if not at or (mask is not None and mask.plane is not None and _place(mask) != at):
+        return None
+    return ",".join(f"{axis}={i}" for axis, i in at.items())
+
+
+def _place(source: Source) -> dict[str, int] | None:
+    """Where the plane lies on each axis that the stack's file names; None if it names none."""
+    if source.plane is None or source.unsaved:
+        return None
+    try:
+        with open_stack(Path(source.path)) as stack:
+            axes = [a for a in stack.axes if a != "S"]
+    except (InputError, OSError):
+        return None
+    pairs = zip(axes, source.plane, strict=False)
+    places = {axis: i for axis, i in pairs if i is not None}
+    fits = len(axes) == len(source.plane) and not places.keys() & set("YX")
+    return places if fits else None
 
 
 def output_name(path: str) -> str:

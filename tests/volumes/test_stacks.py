@@ -401,3 +401,14 @@ def test_what_leaves_nothing_to_do_or_does_not_go_together_is_refused(
     with pytest.raises(InputError, match=what):
         run(tmp_path / "in.tif", tmp_path / "out.tif", quick.replace(**changes), **told)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd", "zlib"])
+def test_a_compressed_stack_is_restored_as_the_plain_one(compression, noisy, run, tmp_path):
+    plain, packed = tmp_path / "plain.ome.tif", tmp_path / "packed.ome.tif"
+    tifffile.imwrite(plain, noisy[0, 0], metadata={"axes": "ZYX"})
+    tifffile.imwrite(packed, noisy[0, 0], metadata={"axes": "ZYX"}, compression=compression)
+    for path in (plain, packed):
+        run(path, path.with_name(f"made-{path.name}"))
+    made = (tifffile.imread(tmp_path / f"made-{p.name}") for p in (plain, packed))
+    np.testing.assert_array_equal(*made)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dred.core.correlation import Correlation, find_correlation, thinned
 from napari_dred.core.errors import InputError
 from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
 from napari_dred.core.parameters import Parameters
@@ -35,6 +36,8 @@ class Calibration:
         Whether impulse noise is looked for.
     masked, missing : bool
         Whether any pixel of the whole is masked, and whether any is masked or not finite.
+    correlation : Correlation or None
+        Of the noise, where it is not white.
     """
 
     sigma: float
@@ -44,6 +47,7 @@ class Calibration:
     impulses: bool
     masked: bool
     missing: bool
+    correlation: Correlation | None = None
 
 
 def calibrate(
@@ -96,9 +100,15 @@ def calibrate(
     limits = find_limits(planes, known)
     sigma, photon_noise = p.sigma, None
     half = 127.0 if planes.dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
+    correlation = None
+    if p.noise in ("auto", "poisson"):
+        correlation = find_correlation(planes.astype(np.float64), known, limits)
+    if correlation is not None:
+        pairs = [grid for pair in pairs for grid in thinned(*pair, correlation.step)]
     if sigma is None:
         if p.noise in ("auto", "poisson"):
-            photon_noise = fit_photon_noise(planes.astype(np.float64), known, limits)
+            pooled, seen = (np.concatenate(part) for part in zip(*pairs, strict=True))
+            photon_noise = fit_photon_noise(pooled.astype(np.float64), seen, limits)
         if photon_noise is not None:
             variance = photon_noise.variance(planes[known].astype(np.float64))
             sigma = min(float(np.sqrt(variance.mean())), half)
@@ -107,7 +117,7 @@ def calibrate(
             sigma = min(float(np.median(levels)), half)
     ends = np.array([extremes], planes.dtype)
     values = ValueRange.of(ends, np.ones(ends.shape, bool), sigma)
-    return Calibration(sigma, values, limits, photon_noise, impulses, masked, missing)
+    return Calibration(sigma, values, limits, photon_noise, impulses, masked, missing, correlation)
 
 
 def _planes(a: NDArray[Any]) -> NDArray[Any]:

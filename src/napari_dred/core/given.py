@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.calibration import Calibration
+from napari_dred.core.correlation import Correlation, find_correlation, thinned
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
@@ -38,6 +39,7 @@ class Given:
     values: ValueRange
     limits: tuple[float, float]  # where samples were cut off, in sample values, or infinite
     photon_noise: PhotonNoise | None
+    spread: float  # see `Correlation`; 1 for white noise
     plan: Plan
 
 
@@ -186,8 +188,20 @@ def check(
         seconds=seconds,
         notes=tuple(notes),
         psf=None if psf is None else PSFRecord.of(psf),
+        correlation=None if noise.correlation is None else noise.correlation.neighbours,
     )
-    return Given(a, planes, observed, unmasked, kernel, values, noise.limits, noise.photon, plan)
+    return Given(
+        image=a,
+        planes=planes,
+        observed=observed,
+        unmasked=unmasked,
+        kernel=kernel,
+        values=values,
+        limits=noise.limits,
+        photon_noise=noise.photon,
+        spread=1.0 if noise.correlation is None else noise.correlation.spread,
+        plan=plan,
+    )
 
 
 @dataclass(frozen=True)
@@ -197,6 +211,7 @@ class _Noise:
     limits: tuple[float, float]
     photon: PhotonNoise | None
     sigma: float
+    correlation: Correlation | None = None
 
 
 def _find_noise(
@@ -229,17 +244,29 @@ def _find_noise(
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
     if whole is not None:
-        return _Noise(observed, impulses, whole.limits, whole.photon_noise, whole.sigma)
+        told = whole.limits, whole.photon_noise, whole.sigma, whole.correlation
+        return _Noise(observed, impulses, *told)
     limits = find_limits(planes, observed)
+    samples = planes.astype(np.float64)
+    correlation, grids = None, [(samples, observed)]
+    if p.noise in ("auto", "poisson"):
+        correlation = find_correlation(samples, observed, limits)
+    if correlation is not None:
+        grids = list(thinned(samples, observed, correlation.step))
+        notes.append(
+            f"The noise of neighbouring pixels is correlated ({correlation.neighbours:.2f}): "
+            f"the denoiser is told {correlation.spread:.3g} times its level."
+        )
     if p.sigma is not None:
-        return _Noise(observed, impulses, limits, None, p.sigma)
+        return _Noise(observed, impulses, limits, None, p.sigma, correlation)
     photon = None
     if p.noise in ("auto", "poisson"):
-        photon = fit_photon_noise(planes.astype(np.float64), observed, limits)
+        pooled, known = (np.concatenate(part) for part in zip(*grids, strict=True))
+        photon = fit_photon_noise(pooled, known, limits)
         if p.noise == "poisson" and photon is None:
             notes.append("No photon noise was found: the noise does not grow with the signal.")
     if photon is None:
-        sigma = estimate_sigma(planes.astype(np.float64), observed, limits)
+        sigma = float(np.median([estimate_sigma(*grid, limits) for grid in grids]))
         sigma = _below_half_range(sigma, planes, observed)
         notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
     else:
@@ -250,7 +277,7 @@ def _find_noise(
             f"Photon noise found: gain {photon.gain:.3g}, sigma from {lowest:.3g} in dark "
             f"to {highest:.3g} in bright places, in the image's sample values."
         )
-    return _Noise(observed, impulses, limits, photon, sigma)
+    return _Noise(observed, impulses, limits, photon, sigma, correlation)
 
 
 def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:

@@ -27,7 +27,8 @@ class Problem:
     operator : Operator
         H.
     sigma : float
-        Standard deviation of n (root mean square over the samples, if it is not even).
+        Standard deviation of n (root mean square over the samples, if it is not even); of the
+        white noise in its place, where n is correlated.
     denoiser : Denoiser
         f.
     bfloat16 : bool

@@ -97,6 +97,8 @@ class Plan:
         image's own sample values; `sigma` is then its root mean.
     psf : PSFRecord or None
         The measured PSF, if one was given.
+    correlation : float or None
+        Of the noise in neighbouring samples, where it is clearly not white.
     """
 
     task: str
@@ -113,6 +115,7 @@ class Plan:
     impulses: int = 0
     photon_noise: tuple[float, float] | None = None
     psf: PSFRecord | None = None
+    correlation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,7 @@ class Result:
             "missing_pixels": self.plan.missing,
             "impulses": self.plan.impulses,
             "photon_noise": self.plan.photon_noise,
+            "noise_correlation": self.plan.correlation,
             "psf": None if self.plan.psf is None else self.plan.psf.to_dict(),
             "iterations": self.steps[-1].iteration if self.steps else 0,
             "seconds": round(self.seconds, 3),

@@ -82,7 +82,7 @@ def _problem(given: Given, control: Control) -> Problem:
         start = F.interpolate(start, scale_factor=float(p.scale), mode="bicubic").clamp(0, 1)
         control.check()
     low, high = given.values.to_unit(np.array(given.limits))
-    sigma = given.plan.sigma / given.values.span
+    sigma = given.spread * given.plan.sigma / given.values.span
     assert p.denoiser is not None
     denoiser = build_denoiser(
         p.denoiser, len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
@@ -91,7 +91,7 @@ def _problem(given: Given, control: Control) -> Problem:
     if given.photon_noise is not None:
         level = relative_level(
             torch.from_numpy(filled)[None].to(device),
-            given.photon_noise,
+            given.photon_noise.times(given.spread),
             given.values.low,
             given.values.span,
             sigma,

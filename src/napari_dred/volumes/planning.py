@@ -207,6 +207,7 @@ class StackPlan:
                     "sigma": w.sigma,
                     "sigma_estimated": self.parameters.sigma is None,
                     "photon_noise": w.photon_noise and (w.photon_noise.gain, w.photon_noise.offset),
+                    "noise_correlation": w.correlation and w.correlation.neighbours,
                 }
                 for c, w in wholes.items()
             ],

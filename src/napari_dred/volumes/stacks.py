@@ -163,4 +163,7 @@ def _noise_note(channel: int, whole: Calibration, p: Parameters, several: bool) 
     how = "given" if p.sigma is not None else "estimated"
     if whole.photon_noise is not None:
         how = f"photon noise of gain {whole.photon_noise.gain:.3g}, on average"
-    return f"{which}noise level {how}: sigma = {whole.sigma:.3g} in the image's sample values."
+    told = f"{which}noise level {how}: sigma = {whole.sigma:.3g} in the image's sample values"
+    if whole.correlation is not None:
+        told += f"; neighbouring pixels share it (correlation {whole.correlation.neighbours:.2f})"
+    return told + "."
