@@ -151,6 +151,24 @@ def test_options_win_over_settings(quick, folder) -> None:
     assert quick[0]["parameters"] == Parameters(lam=0.5, sigma=3, seed=9)
 
 
+def test_the_label_of_the_settings_is_the_masks(quick, folder, capsys) -> None:
+    Path("s.json").write_text('{"parameters": {}, "source": {"label": 3}}')
+    labels = GRAY.astype(np.int32) % 5
+    tifffile.imwrite("labels.tif", labels)
+    command = ["restore", "in.tif", "-o", "o.tif", "--settings", "s.json", "--json"]
+    assert cli.main([*command, "--mask", "labels.tif"]) == 0
+    np.testing.assert_array_equal(quick[0]["mask"], labels == 3)
+    said = capsys.readouterr()
+    assert "the label 3 alone is missing, as s.json says" in said.err
+    assert json.loads(said.out)["source"] == {
+        "image": "in.tif",
+        "mask": "labels.tif",
+        "label": 3,
+    }
+    assert cli.main([*command, "--force"]) == 0  # nothing to take it of
+    assert "label" not in json.loads(capsys.readouterr().out)["source"]
+
+
 def test_help_has_every_default_and_choice(capsys) -> None:
     assert cli.main(["restore", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())

@@ -178,6 +178,13 @@ def test_a_tag_of_another_type_or_another_kind_of_file_is_no_record(tmp_path: Pa
     for name, options in (("a.tif", {"extratags": tag}), ("a.jpg", {})):
         with pytest.raises(InputError, match="no record of a run"):
             read_record(saved(tmp_path / name, GRAY, **options))
+    for name, content, words in (
+        ("empty.tif", b"", "the file is empty"),
+        ("a.txt", b"{}", "not a TIFF, PNG or JPEG file"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=words):
+            read_record(tmp_path / name)
     with pytest.raises(InputError, match="No such file"):
         read_record(tmp_path / "none.tif")
 
@@ -356,6 +363,9 @@ def test_label_images_are_masks(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         read_mask(saved(tmp_path / "m.tif", labels), (11, 7)), labels != 0
     )
+    label = int(labels.max())
+    one = read_mask(tmp_path / "m.tif", (11, 7), label)
+    np.testing.assert_array_equal(one, labels == label)
 
 
 def test_masks_that_cannot_be(tmp_path: Path) -> None:

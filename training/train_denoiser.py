@@ -222,6 +222,9 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--patch", type=int, default=64)
     p.add_argument("--lr", type=float, default=2e-3)
+    p.add_argument(
+        "--tilt", type=float, default=1.0, help="of the noise levels: below 1, more high ones"
+    )
     p.add_argument("--drawn", type=float, default=0.25, help="share of drawn patches")
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
     p.add_argument("--seed", type=int, default=0)
@@ -260,7 +263,7 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, it])
         gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
         x = sample_patches(images, args.batch, args.patch, args.drawn, rng).to(device)
-        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device)
+        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) ** args.tilt
         sigma = MIN_SIGMA[args.denoiser] + sigma * (MAX_SIGMA - MIN_SIGMA[args.denoiser])
         noise = torch.randn(x.shape, generator=gen).to(device)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)

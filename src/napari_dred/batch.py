@@ -330,7 +330,9 @@ def restore_picture(
         same = parameters.output_dtype == "same"
         dtype = picture.samples.dtype if same else parameters.output_dtype
         check_output(item.target, dtype, picture)
-        mask = None if options.mask is None else read_mask(options.mask, picture.samples.shape)
+        mask = None
+        if options.mask is not None:
+            mask = read_mask(options.mask, picture.samples.shape, options.label)
         result = restore(picture.samples, mask, psf=options.psf, parameters=parameters)
         record = result.provenance()
         record["notes"] = [*picture.notes, *record["notes"]]

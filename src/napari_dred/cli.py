@@ -177,7 +177,10 @@ def restore(
     if psf is not None and options["blur_sigma"] is not None:
         raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
-    parameters = chosen(settings, options, psf)
+    told = chosen(settings, options, psf)
+    parameters, label = told.parameters, None if mask is None else told.label
+    if label is not None:
+        _say(f"Of the mask, the label {label} alone is missing, as {settings} says.")
     if psf is not None and parameters.blur_sigma:
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
@@ -187,7 +190,7 @@ def restore(
     if is_for_stacks(input, output, stack):
         if region is not None:
             raise click.UsageError("--region is for single planes; leave it out for a stack")
-        return restore_file(input, output, mask, psf, parameters, stack, force, as_json)
+        return restore_file(input, output, mask, label, psf, parameters, stack, force, as_json)
     from napari_dred.io import check_output, read_mask, read_picture, read_psf, write_picture
     from napari_dred.volumes import Region
 
@@ -198,7 +201,7 @@ def restore(
     samples = picture.samples
     dtype = samples.dtype if parameters.output_dtype == "same" else parameters.output_dtype
     check_output(output, dtype, picture)
-    missing = None if mask is None else read_mask(mask, samples.shape)
+    missing = None if mask is None else read_mask(mask, samples.shape, label)
     kernel = None if psf is None else read_psf(psf)
     for note in picture.notes:
         _say(note)
@@ -211,6 +214,8 @@ def restore(
     files = {"image": input, "mask": mask, "psf": psf}
     # Their names, without the folders: who is given the picture need not know those.
     record["source"] = {key: path.name for key, path in files.items() if path is not None}
+    if label is not None:
+        record["source"]["label"] = label
     if part is not None:
         record["source"]["region"] = part.to_dict()
     place = write_picture(output, restored, replace=force, record=record)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import click
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+
+if TYPE_CHECKING:
+    from napari_dred.recipe import Settings
 
 # What comes first in the help text, in this order; the other fields are listed below them.
 FIRST = (
@@ -53,23 +56,23 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen(settings: Path | None, options: dict[str, Any], psf: Path | None = None) -> Parameters:
-    """Give the parameters of a settings file with the options that were given in their place.
+def chosen(settings: Path | None, options: dict[str, Any], psf: Path | None = None) -> Settings:
+    """Give what a settings file tells, with the options that were given in their place.
 
     Raises
     ------
     InputError
         If the settings cannot be read, or are of a run with a measured PSF that is not given.
     """
+    from napari_dred.recipe import Settings, read_settings
+
     given = {name: value for name, value in options.items() if value is not None}
     if settings is None:
-        return Parameters.from_dict(given)
-    from napari_dred.recipe import read_settings
-
+        return Settings(Parameters.from_dict(given))
     read = read_settings(settings)
     if read.psf is not None and psf is None and "blur_sigma" not in given:
         raise InputError(f"{settings}: this run had a {read.psf}; give it as --psf")
-    return read.parameters.replace(**given)
+    return dataclasses.replace(read, parameters=read.parameters.replace(**given))
 
 
 class TwoLists(click.Command):

@@ -97,6 +97,7 @@ def restore_file(
     source: Path,
     output: Path,
     mask: Path | None,
+    label: int | None,
     psf: Path | None,
     parameters: Parameters,
     stack: dict[str, Any],
@@ -110,7 +111,7 @@ def restore_file(
     from napari_dred.volumes.cluster import pool
     from napari_dred.volumes.stacks import Progress, restore_stack
 
-    options = options_of(stack, mask, None if psf is None else read_psf(psf))
+    options = options_of(stack, mask, label, None if psf is None else read_psf(psf))
     record: dict[str, Any] = {}
     with _interrupted_in_words(output), pool(stack["workers"], stack["scheduler"]) as workers:
         steps = restore_stack(
@@ -129,7 +130,9 @@ def restore_file(
     return 0
 
 
-def options_of(stack: dict[str, Any], mask: Path | None, psf: NDArray[Any] | None) -> StackOptions:
+def options_of(
+    stack: dict[str, Any], mask: Path | None, label: int | None, psf: NDArray[Any] | None
+) -> StackOptions:
     """Give the options of the command line as the solver of stacks takes them."""
     from napari_dred.io.axes import Selection
     from napari_dred.volumes.planning import StackOptions
@@ -139,6 +142,7 @@ def options_of(stack: dict[str, Any], mask: Path | None, psf: NDArray[Any] | Non
         axes=stack["axes"],
         mask=mask,
         mask_axes=stack["mask_axes"],
+        label=label,
         psf=psf,
         selection=Selection() if planes is None else Selection.from_text(planes),
         tile=stack["tile"],
@@ -221,7 +225,8 @@ def batch(
     from napari_dred.volumes.cluster import pool
 
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
-    parameters = chosen(settings, options, psf)
+    told = chosen(settings, options, psf)
+    label = None if mask is None else told.label
     items = expand(inputs, output, suffix)
     if not items:
         raise InputError(f"there is no image in {', '.join(inputs)}")
@@ -230,7 +235,7 @@ def batch(
             click.echo(f"{item.source} -> {item.target}")
         return 0
     kernel = None if psf is None else read_psf(psf)
-    run = Batch(output, items, parameters, options_of(stack, mask, kernel))
+    run = Batch(output, items, told.parameters, options_of(stack, mask, label, kernel))
     failed: list[Failed] = []
     with pool(stack["workers"], stack["scheduler"]) as workers, tqdm(**_images_bar(items)) as bar:
         failed = _run(run, bar, workers, resume=stack["resume"])

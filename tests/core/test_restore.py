@@ -32,6 +32,7 @@ from napari_dred import (
 from napari_dred.core import admm as admm_module
 from napari_dred.core import given as checking
 from napari_dred.core import restore as module
+from napari_dred.core import stopping
 from napari_dred.core.control import Interrupted
 from napari_dred.core.networks import layers
 from napari_dred.core.problem import Problem, State
@@ -133,6 +134,90 @@ def test_a_run_that_is_stopped_early_keeps_what_the_first_one_came_to() -> None:
     assert isinstance(record, Result)
     first = restore(_image(), preset="preview", iterations=3, sigma=10)
     assert np.abs(record.image.astype(float) - first.image).max() <= 1
+
+
+class _Scripted:
+    """Held-out samples of which the error falls until an iteration, and rises after it."""
+
+    turn = 30
+
+    def __init__(self) -> None:
+        self.fitted = torch.ones(())
+        self.looks = 0
+
+    def error(self, x: torch.Tensor) -> torch.Tensor:
+        self.looks += 1
+        return torch.tensor(1 + abs(self.looks * stopping.LOOK_EVERY - self.turn) / 100)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> _Scripted:
+    held_out = _Scripted()
+    monkeypatch.setattr(stopping.HeldOut, "of", lambda *_: held_out)
+    return held_out
+
+
+@pytest.mark.parametrize("polish", [0, 2])
+@pytest.mark.parametrize("stride", [1, 10])
+def test_a_run_ends_with_the_image_of_the_least_held_out_error(
+    scripted: _Scripted, monkeypatch: pytest.MonkeyPatch, polish: int, stride: int
+) -> None:
+    monkeypatch.setattr(admm_module, "look_every", lambda device: stride)
+    options = TINY | {"blend": 4, "polish": polish, "output_dtype": "float32"}
+    result = restore(_image(), **(options | {"iterations": 1000}))
+    ended = 4 + scripted.turn + stopping.PATIENCE + polish
+    assert (result.steps[-1].iteration, result.stop_reason) == (ended, "held-out error")
+    assert result.kept == 4 + scripted.turn
+    assert result.provenance()["kept"] == result.kept
+    assert all(np.isfinite(s.loss) and s.loss > 0 for s in result.steps)
+    monkeypatch.setattr(stopping.HeldOut, "of", lambda *_: None)
+    until_then = restore(_image(), **(options | {"iterations": scripted.turn}))
+    np.testing.assert_allclose(result.image, until_then.image, atol=0.01)
+    assert (until_then.kept, until_then.stop_reason) == (None, "iterations")
+
+
+def test_a_run_that_is_stopped_keeps_the_image_of_the_least_error_too(
+    scripted: _Scripted,
+) -> None:
+    control = Control()
+    for record in solve(_image(), **(TINY | {"iterations": 1000}), control=control):
+        if isinstance(record, Step) and record.iteration == scripted.turn + 25:
+            control.stop()
+    assert isinstance(record, Result)
+    assert (record.kept, record.stop_reason) == (scripted.turn, "stopped")
+
+
+def test_held_out_samples_are_not_fitted(
+    scripted: _Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    real = Problem.misfit
+
+    def misfit(self: Problem, hx: torch.Tensor, fitted: torch.Tensor | None = None) -> Any:
+        seen.append(fitted)
+        return real(self, hx, fitted)
+
+    monkeypatch.setattr(Problem, "misfit", misfit)
+    restore(_image(), **TINY)
+    assert len(seen) == 3
+    assert all(fitted is scripted.fitted for fitted in seen)
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [((5, 5), ""), ((5, 4), "-1.0 columns"), ((8, 5), "+3.0 rows")]
+)
+def test_a_psf_off_its_middle_is_said(at: tuple[int, int], said: str) -> None:
+    psf = np.zeros((11, 11))
+    psf[at] = 1
+    notes = " ".join(plan(_image(), psf=psf, **QUICK).notes)
+    assert ("middle of the PSF" in notes) == bool(said)
+    assert said in notes
+    assert "middle of the PSF" not in " ".join(plan(_image(), psf=np.ones((4, 4)), **QUICK).notes)
+
+
+def test_samples_too_large_to_compute_with_are_refused() -> None:
+    with pytest.raises(InputError, match=r"samples of size 2e\+300; divide"):
+        plan(np.full((16, 16), -2e300), **QUICK)
 
 
 def test_plan_is_the_plan_of_the_run() -> None:

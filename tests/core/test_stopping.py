@@ -65,9 +65,13 @@ def test_missing_and_cut_off_samples_are_never_held_out(noise):
 
 
 def test_too_few_held_out_samples_say_nothing(noise):
-    assert not HeldOut(_problem(noise), 0.05, seed=0).enough
-    assert HeldOut(_problem(noise), 0.15, seed=0).enough
-    assert not HeldOut(_problem(noise), 0, seed=0).enough
+    assert HeldOut.of(_problem(noise), 0.05, seed=0) is None
+    assert HeldOut.of(_problem(noise), 0.15, seed=0) is not None
+    assert HeldOut.of(_problem(noise), 0, seed=0) is None
+
+
+def test_without_noise_nothing_is_held_out(noise):
+    assert HeldOut.of(_problem(noise, sigma=0.0), 0.5, seed=0) is None
 
 
 def test_nothing_to_hold_out_is_not_a_number(noise):

@@ -56,6 +56,8 @@ class FakeSolver:
             notes=("A note.",),
         )
         steps, start = [], time.monotonic()
+        same = parameters.output_dtype == "same"
+        result = restored if same else restored.astype(parameters.output_dtype)
         try:
             self.records += 1
             yield plan
@@ -76,7 +78,7 @@ class FakeSolver:
             if not steps:
                 raise RestorationError("stopped before the first iteration: there is no image yet")
             yield Result(
-                image=restored,
+                image=result,
                 plan=plan,
                 steps=tuple(steps),
                 stop_reason="stopped" if control.stopped else "iterations",
@@ -129,6 +131,7 @@ def make_panel(qtbot, fake_solver):
 
     yield make
     for panel in panels:
+        panel.waiting.clear()
         if panel.worker is not None:
             worker = panel.worker
             panel.cancel_button.native.click()

@@ -148,3 +148,13 @@ def test_the_panel_scrolls_and_the_buttons_stay(qtbot, make_panel, picture):
 
 def test_elsewhere_names_only_fields():
     assert {*advanced._ELSEWHERE, *advanced._GENERAL} <= set(FIELDS)
+
+
+def test_another_preset_brings_its_own_number_of_iterations(make_panel):
+    form = make_panel()[0].form
+    form.set_parameters(Parameters(preset="best", iterations=300))
+    assert form.parameters().iterations == 300
+    form.preset.value = "paper"
+    assert form.parameters().iterations is None
+    form.set_parameters(Parameters(preset="best", iterations=300))
+    assert form.parameters().iterations == 300

@@ -13,7 +13,7 @@ from napari_dred import Parameters
 from napari_dred.viewer import mask_fields, samples
 from napari_dred.viewer.advanced import RECTANGLE, VISIBLE, Advanced
 from napari_dred.viewer.mask_fields import NO_MASK
-from napari_dred.viewer.masks import read_mask
+from napari_dred.viewer.masks import read_mask_and_labels
 
 pytestmark = pytest.mark.window
 
@@ -214,9 +214,9 @@ def test_the_mask_is_read_when_it_changes_and_not_when_the_view_does(
 
     def counting(*args):
         reads.append(args)
-        return read_mask(*args)
+        return read_mask_and_labels(*args)
 
-    monkeypatch.setattr(mask_fields, "read_mask", counting)
+    monkeypatch.setattr(mask_fields, "read_mask_and_labels", counting)
     panel, viewer, _ = make_panel()
     viewer.add_image(np.zeros((3, 200, 200)))
     labels = viewer.add_labels(np.ones((3, 200, 200), int))

@@ -157,7 +157,7 @@ def test_colour_is_no_axis_and_alpha_comes_back():
     np.testing.assert_array_equal(values, pixels)
     assert Layer.create(values, state, "image").rgb
     twice, state, _ = result_layer(
-        plane, np.zeros((4, 6, 3)), name="r", scale=2, region=Region(1, 3, 2, 5)
+        plane, np.zeros((4, 6, 3), np.uint8), name="r", scale=2, region=Region(1, 3, 2, 5)
     )
     assert twice.dtype == np.uint8
     np.testing.assert_array_equal(twice[..., 3], enlarged(pixels[1:3, 2:5, 3], 2))
@@ -243,7 +243,7 @@ def test_the_result_looks_like_its_input():
         metadata={"private": object()},
     )
     plane = read_plane(layer, viewer)
-    values, state, _ = result_layer(plane, np.zeros((5, 6), np.float32), name="r", metadata={})
+    values, state, _ = result_layer(plane, np.zeros((5, 6), np.uint16), name="r", metadata={})
     new = viewer.add_layer(Layer.create(values, state, "image"))
     assert new.units == layer.units
     assert new.axis_labels == ("y", "x")
@@ -254,21 +254,32 @@ def test_the_result_looks_like_its_input():
     assert new.metadata == {"napari-dred": {}}
 
 
-def test_whole_numbers_are_rounded_and_clipped():
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_a_gray_result_keeps_its_own_dtype_and_values(dtype):
     viewer = ViewerModel()
-    plane = read_plane(viewer.add_image(np.zeros((1, 4), np.uint8)), viewer)
-    values, _, _ = result_layer(plane, np.array([[-3.0, 1.6, 254.4, 300]]), name="r")
-    np.testing.assert_array_equal(values, np.array([[0, 2, 254, 255]], np.uint8))
+    plane = read_plane(viewer.add_image(np.zeros((4, 4), dtype)), viewer)
+    image = np.linspace(-3, 300, 16, dtype=np.float32).reshape(4, 4)
+    values, _, _ = result_layer(plane, image, name="r")
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, image)
 
 
-@pytest.mark.parametrize("dtype", [np.uint32, np.int32, np.uint64, np.int64])
-def test_the_brightest_preview_stays_the_brightest(dtype):
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_colour_of_floats_keeps_its_values_between_the_planes_limits(dtype, channels):
     viewer = ViewerModel()
-    top = np.iinfo(dtype).max
-    plane = read_plane(viewer.add_image(np.full((4, 4), top, dtype)), viewer)
-    values, _, _ = result_layer(plane, np.full((4, 4), top, np.float32), name="r")
-    assert values.dtype == dtype
-    assert (values > 0.99 * top).all()
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    samples = np.full((6, 7, channels), top, dtype)
+    plane = read_plane(viewer.add_image(samples, rgb=True), viewer)
+    half = np.full((6, 7, 3), top / 2, np.float32)
+    values, state, _ = result_layer(plane, half, name="r")
+    layer = Layer.create(values, state, "image")
+    assert layer.rgb
+    assert values.shape == (6, 7, channels)
+    assert values.dtype == np.float32
+    assert layer.contrast_limits == [0, top]
+    np.testing.assert_array_equal(values[..., :3], half)
+    np.testing.assert_array_equal(values[..., 3:], 1)
 
 
 def test_the_metadata_say_of_what_and_how():

@@ -13,7 +13,8 @@ from qtpy.QtGui import QGuiApplication
 
 from napari_dred import Parameters
 from napari_dred.io import read_picture
-from napari_dred.viewer.masks import has_several_labels
+from napari_dred.recipe import Settings
+from napari_dred.viewer.masks import read_mask_and_labels
 
 pytestmark = pytest.mark.window
 
@@ -38,9 +39,9 @@ def test_several_labels_are_told_from_one():
     image = viewer.add_image(np.zeros((2, 40, 48)))
     labels = viewer.add_labels(np.stack([LABELS, LABELS == 3]).astype(int))
     viewer.dims.set_current_step(0, 0)
-    assert has_several_labels(labels, image, viewer)
+    assert read_mask_and_labels(labels, image, viewer)[1]
     viewer.dims.set_current_step(0, 1)
-    assert not has_several_labels(labels, image, viewer)
+    assert not read_mask_and_labels(labels, image, viewer)[1]
 
 
 def test_one_label_can_be_chosen_where_there_are_several(qtbot, labelled):
@@ -108,3 +109,61 @@ def test_script_and_command_take_the_label_alone(labelled, tmp_path, monkeypatch
     changed = read_picture("image-restored.tif").samples != picture
     assert changed.any()
     assert not changed[LABELS != 7].any()
+
+
+def test_a_label_that_was_loaded_waits_for_its_mask(make_panel, picture):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(picture, name="photo")
+    form = panel.form
+    form.set_settings(Settings(Parameters(), label=7))
+    form.mask.value = viewer.add_labels(LABELS.copy())
+    assert form.read().label == 7
+    assert form.read().mask.sum() == 9
+    form.mask.value = None
+    form.set_settings(Settings(Parameters(), label=3))
+    form.mask.value = other = viewer.add_labels(LABELS.copy())
+    assert form.read().label == 3
+    form.set_settings(Settings(Parameters()))
+    assert form.read().label is None
+    form.mask_label.value = 7
+    viewer.layers.remove(other)  # what comes next is another layer
+    form.mask.value = viewer.add_labels(LABELS.copy())
+    assert form.read().label is None
+
+
+def test_holes_that_are_ticked_again_have_the_same_label(labelled):
+    panel, _, _ = labelled
+    form = panel.form
+    form.mask_label.value = 7
+    form.holes.value = False
+    assert form.settings().label is None
+    form.holes.value = True
+    assert form.read().label == 7
+    assert shown(panel)
+
+
+@pytest.mark.parametrize(
+    ("labels", "several"),
+    [((), False), ((-2,), False), ((5,), False), ((-2, 5), True), ((1, 2), True)],
+)
+def test_labels_of_either_sign_are_counted(labels, several):
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((4, 5)))
+    plane = np.zeros((4, 5), int)
+    for row, label in enumerate(labels):
+        plane[row + 1, 1:3] = label
+    mask, told = read_mask_and_labels(viewer.add_labels(plane), image, viewer)
+    assert told == several
+    np.testing.assert_array_equal(mask, plane != 0)
+
+
+@pytest.mark.parametrize("declined", [False, True])
+def test_loading_settings_does_not_say_whether_a_mask_is_wanted(make_panel, picture, declined):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(picture)
+    panel.form.holes.value = True
+    if declined:
+        panel.form.holes.value = False
+    panel.form.set_parameters(Parameters(scale=2))
+    labels = viewer.add_labels(LABELS.copy())
+    assert panel.form.mask.value is (None if declined else labels)

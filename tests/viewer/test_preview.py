@@ -129,16 +129,6 @@ def test_in_a_stack_it_shows_where_its_plane_does(viewer, make_run):
     assert viewer.dims.nsteps == (5, 6, 7)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
-def test_a_float_image_is_shown_in_the_inputs_dtype(viewer, make_run, dtype):
-    values = np.array([[0, 1], [2, 3]], dtype)
-    preview = Preview(viewer, make_run(viewer, viewer.add_image(values)))
-    preview.show(values.astype(np.float32) + 0.3, "p")
-    assert preview.layer.data.dtype == dtype
-    whole = np.issubdtype(dtype, np.integer)
-    np.testing.assert_allclose(preview.layer.data, values + (0 if whole else 0.3), rtol=1e-6)
-
-
 def test_colour_keeps_its_transparency(viewer, make_run):
     rgba = np.random.default_rng(0).integers(0, 256, (6, 7, 4), dtype=np.uint8)
     preview = Preview(viewer, make_run(viewer, viewer.add_image(rgba, rgb=True)))

@@ -16,8 +16,10 @@ from napari_dred import InputError, Parameters, cli
 from napari_dred.core.records import PSFRecord
 from napari_dred.core.restore import plan, solve
 from napari_dred.io import read_picture, read_record
+from napari_dred.recipe import Settings
 from napari_dred.viewer.blur_fields import GAUSSIAN, MEASURED
 from napari_dred.viewer.forecast import plan_run
+from napari_dred.viewer.layers import HELPER_KEY
 from napari_dred.viewer.psf import find_psf, psf_of, psf_reader
 
 KERNEL = np.outer([1, 2, 1], [1, 3, 1]).astype(np.float32)
@@ -62,10 +64,10 @@ def test_a_psf_is_found_by_its_samples_whatever_its_dtype():
     viewer.add_image(np.zeros((3, 3, 3), np.uint8), rgb=True)
     record = PSFRecord.of(KERNEL)
     with pytest.raises(InputError, match="a measured PSF of 3 x 3 pixels, which no layer shows"):
-        find_psf(record, viewer)
+        find_psf(record, viewer, viewer.layers)
     assert psf_of({"psf": record.to_dict()}, viewer) is None
     layer = viewer.add_image(KERNEL.astype(np.uint16))
-    assert find_psf(record, viewer) is layer
+    assert find_psf(record, viewer, viewer.layers) is layer
     np.testing.assert_array_equal(psf_of({"psf": record.to_dict()}, viewer), KERNEL)
     assert psf_of({}, viewer) is None
 
@@ -238,3 +240,36 @@ def test_the_residual_is_taken_with_the_psf_of_the_record():
     viewer.add_image(KERNEL)
     work = residual_work(*planes, None, psf_of(planes[1].history, viewer))
     np.testing.assert_allclose(work().values, 3, atol=0.01)
+
+
+@window
+def test_neither_the_image_nor_a_helper_is_taken_for_the_psf(make_panel, picture):
+    panel, viewer, _ = make_panel()
+    panel.form.image.value = viewer.add_image(KERNEL, name="the image")
+    viewer.add_image(KERNEL, name="a view", metadata={HELPER_KEY: True})
+    settings = Settings(Parameters(), PSFRecord.of(KERNEL))
+    with pytest.raises(InputError, match="no layer shows"):
+        panel.form.set_settings(settings)
+    psf = viewer.add_image(KERNEL)
+    panel.form.set_settings(settings)
+    assert panel.form.psf.value is psf
+
+
+@window
+def test_the_gaussian_in_place_of_a_loaded_psf_begins_with_some_width(make_panel, picture):
+    panel, viewer, _ = make_panel()
+    form = panel.form
+    form.image.value, psf = viewer.add_image(picture), viewer.add_image(KERNEL)
+    form.set_settings(Settings(Parameters(), PSFRecord.of(KERNEL)))
+    assert (form.psf.value, form.parameters().blur_sigma) == (psf, 0)
+    form.blur_kind.value = GAUSSIAN
+    assert form.blurred.value
+    assert form.parameters().blur_sigma == 1
+    form.blur_sigma.value = 2.5
+    form.blur_kind.value = MEASURED
+    form.blur_kind.value = GAUSSIAN
+    assert form.parameters().blur_sigma == 2.5
+    form.blur_kind.value = MEASURED
+    form.set_parameters(Parameters())
+    assert not form.blurred.value
+    assert form.parameters().blur_sigma == 0

@@ -182,3 +182,42 @@ def test_a_mask_that_no_file_can_hold_as_it_is_has_to_be_made_first():
     assert source(labels).unsaved == "cells"
     assert (source(labels, label=2).unsaved, source(labels, label=2).label) == ("cells", 2)
     assert source(shapes).unsaved == "drawn (converted to labels)"
+
+
+@pytest.mark.parametrize("record", [[1], 3, {"parameters": [1]}, {"parameters": {"lam": "x"}}])
+def test_a_damaged_record_is_said_in_words(make_panel, heard, record):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(np.zeros((20, 20)), name="odd", metadata={"napari-dred": record})
+    press(panel, "Run again with these settings")
+    (said,) = heard
+    assert "the layer 'odd'" in str(said.message).lower()
+    assert said.message == panel.status.value
+    assert panel.worker is None
+
+
+@pytest.mark.parametrize("label", [-2, 2**40])
+def test_a_label_that_the_panel_cannot_take_is_said_and_nothing_changes(make_panel, heard, label):
+    panel, viewer, _ = make_panel()
+    record = {"parameters": {"scale": 2}, "source": {"label": label}}
+    viewer.add_image(np.zeros((20, 20)), name="odd", metadata={"napari-dred": record})
+    press(panel, "Run again with these settings")
+    assert f"Label is {label}" in panel.status.value
+    assert panel.form.scale.value == 1
+    assert panel.worker is None
+
+
+def test_pixels_that_are_no_numbers_can_be_all_that_is_missing(make_panel, picture, wait):
+    panel, viewer, solver = make_panel(steps=2)
+    odd = picture.astype(np.float32)
+    odd[3, 4] = np.nan
+    viewer.add_image(odd, name="odd")
+    kept = Parameters(keep_observed=True)
+    panel.form.set_parameters(kept)
+    assert panel.form.holes.value
+    assert panel.form.settings().parameters == kept
+    assert "--keep-observed" in copied(panel, "Copy as command")
+    panel.restore_button.native.click()
+    wait(panel)
+    assert solver.asked.keep_observed
+    panel.form.holes.value = False
+    assert not panel.form.parameters().keep_observed

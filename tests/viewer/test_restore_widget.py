@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils import progress
 
-from napari_dred import InputError, RestorationError
+from napari_dred import InputError, RestorationError, Result, Step
 from napari_dred.viewer import run
 from napari_dred.viewer.advanced import RECTANGLE, VISIBLE
 from napari_dred.viewer.preview import Preview
@@ -179,16 +181,6 @@ def test_pause_and_resume(qtbot, make_panel, picture, wait):
     assert panel.status.value.startswith("Done")
 
 
-def test_a_second_press_is_refused_in_words(qtbot, make_panel, picture, heard):
-    panel, viewer, solver = make_panel(steps=10000)
-    viewer.add_image(picture)
-    worker = running(qtbot, panel)
-    panel.restore_button.native.click()
-    assert panel.worker is worker
-    assert "under way" in text_of(heard)[0]
-    assert solver.closed == 0
-
-
 # Errors.
 
 
@@ -285,3 +277,24 @@ def test_a_users_mistake_is_one_sentence(make_panel, picture, wait, heard):
     panel.restore_button.native.click()
     wait(panel)
     assert text_of(heard)[-1] == panel.status.value == "Nothing is observed."
+
+
+def test_an_end_by_the_held_out_error_is_said_in_words(make_run, picture):
+    viewer = ViewerModel()
+    plan = make_run(viewer, viewer.add_image(picture)).plan
+    result = Result(
+        image=picture,
+        plan=plan,
+        steps=(Step(160, 300, 0.1, 0.1),),
+        stop_reason="held-out error",
+        seconds=5.0,
+        notes=(*plan.notes, "Another note."),
+        version="0",
+        kept=110,
+    )
+    assert run.ending(result) == (
+        "Done after 160 iterations in 5.0 s. The run ended early, with the image of iteration 110: "
+        "since then the error on held-out samples had been rising. Another note."
+    )
+    ended = dataclasses.replace(result, stop_reason="iterations", notes=plan.notes)
+    assert run.ending(ended) == "Done after 160 iterations in 5.0 s."

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from napari.utils import progress
+from qtpy.QtCore import Qt
 
 from napari_dred.viewer.restore_widget import RestoreWidget
 
@@ -166,3 +167,22 @@ def test_the_buttons_act_in_the_middle_of_a_real_step(qtbot, make_napari_viewer,
     dock.destroyOnClose()
     ended(qtbot, worker, 5)
     assert heard == []
+
+
+def test_the_tab_key_goes_from_top_to_bottom(make_napari_viewer, picture):
+    viewer = make_napari_viewer()
+    viewer.add_image(picture)
+    panel = RestoreWidget(viewer)
+    viewer.window.add_dock_widget(panel, name="Restore image")
+    root = panel.native
+    stops, widget = [], root.nextInFocusChain()
+    while widget is not root:
+        shown = root.isAncestorOf(widget) and widget.isVisibleTo(root)
+        if shown and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            stops.append(widget)
+        widget = widget.nextInFocusChain()
+    wanted = [panel.form.image, panel.form.holes, panel.form.noise, panel.form.advanced]
+    wanted += [panel.preview_button, panel.restore_button, panel.pause_button, panel.cancel_button]
+    places = [stops.index(w.native) for w in wanted]
+    assert places == sorted(places)
+    assert places[0] == 0  # not the area around the fields

@@ -128,3 +128,32 @@ def test_the_plane_of_a_stack_that_is_shown(make_panel, wait):
     assert result.data.dtype == np.uint16
     assert tuple(result.translate) == (12, 0, 0)
     assert viewer.dims.nsteps[0] == 5
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+def test_a_result_of_floats_stays_one(qtbot, make_panel, wait, dtype, channels):
+    panel, viewer, _ = make_panel(steps=20, seconds=0.03)
+    top = np.iinfo(dtype).max
+    samples = np.random.default_rng(0).integers(0, top, (40, 48, channels), dtype)
+    image = viewer.add_image(np.squeeze(samples), name="photo", rgb=channels > 1)
+    labels = viewer.add_labels(np.eye(40, 48, dtype=int))
+    panel.form.image.value, panel.form.mask.value = image, labels
+    panel.form.keep_observed.value = True
+    panel.form.output_dtype.value = "float32"
+    running(qtbot, panel)
+    preview = viewer.layers[-1]
+    assert preview.data.dtype == np.float32
+    panel.course.slider.setValue(0)
+    panel.course.keep_button.native.click()
+    wait(panel)
+    kept, result = viewer.layers[-2:]
+    assert result is preview  # it has become the result
+    hole = np.eye(40, 48, dtype=bool)
+    for layer in (kept, result):
+        assert layer.metadata["napari-dred"]["parameters"]["output_dtype"] == "float32"
+        assert layer.data.dtype == np.float32
+        colours, given = layer.data[..., :3], image.data[..., :3]
+        if channels == 1:
+            colours, given = layer.data, image.data
+        np.testing.assert_allclose(colours[~hole], given[~hole], rtol=1e-6)

@@ -37,3 +37,12 @@ def test_the_damaged_scan_comes_with_its_mask():
     np.testing.assert_array_equal(labels.get_color(1), labels.get_color(7))
     assert labels.get_color(1)[3] == 1
     assert "will be replaced" in mask_statement(read_mask(labels, image, viewer))
+
+
+@pytest.mark.parametrize("told", [["scale"], 3, {"size": 2}, {"scale": "large"}])
+def test_damaged_metadata_of_a_sample_are_said_in_words(make_panel, heard, told):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(np.zeros((20, 20)), name="odd", metadata={samples.SAMPLE_KEY: told})
+    (said,) = heard
+    assert str(said.message).startswith("The layer 'odd' tells of a sample what is wrong: ")
+    assert panel.form.parameters().scale == 1

@@ -10,6 +10,7 @@ import threading
 import time
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QThread
 
@@ -25,8 +26,6 @@ def start(qtbot, monkeypatch):
     started = []
 
     def start_one(solve, image_interval=0.05):
-        import numpy as np
-
         def run(control):
             return solve(np.zeros((8, 8)), control=control)
 
@@ -291,3 +290,20 @@ def test_10c_a_value_that_is_sent_does_no_harm(qtbot, start, fake_solver):
     worker.send("anything")
     ends_within(qtbot, worker, 5)
     assert names(worker) == ["returned", "finished"]
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.uint16, np.uint32, np.int32, np.uint64, np.int64, np.float32, np.float64]
+)
+def test_images_arrive_in_the_dtype_that_was_asked_for(dtype):
+    whole = np.issubdtype(dtype, np.integer)
+    top = np.iinfo(dtype).max if whole else 1e6
+    image = np.array([[1.6, 2 * top, top]], np.float32)
+
+    def run(control):
+        yield Step(1, 1, 0.1, 0.1, image=image)
+
+    shown = next(Job(run, dtype=np.dtype(dtype)).records()).image
+    assert shown.dtype == dtype
+    assert shown[0, 0] == (2 if whole else dtype(np.float32(1.6)))
+    assert shown[0, 1] >= shown[0, 2] > 0.99 * top

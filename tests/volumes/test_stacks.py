@@ -226,6 +226,11 @@ def test_masks_for_all_planes_and_for_each(ome, noisy, run, quick, tmp_path):
         assert not (changed & (mask == 0)).any()
         marked = np.broadcast_to(mask != 0, changed.shape)
         assert changed[marked].mean() > 0.9
+    tifffile.imwrite(tmp_path / "labels.tif", one + np.roll(one, 10) // 51)  # 255 and 5
+    run(ome, tmp_path / "label.ome.tif", kept, mask=tmp_path / "labels.tif", label=5)
+    changed = tifffile.imread(tmp_path / "label.ome.tif") != noisy
+    assert not (changed & (np.roll(one, 10) == 0)).any()
+    assert changed[..., np.roll(one, 10) != 0].mean() > 0.9
     tifffile.imwrite(
         tmp_path / "two.tif", each[:2], photometric="minisblack", metadata={"axes": "ZYX"}
     )

@@ -54,18 +54,19 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
             yield state
             first, done = state.x, state.iteration
 
-    def blended(state: State, progress: float) -> State:
-        x = state.x if first is None else torch.lerp(first, state.x, progress / 2)
+    def blended(state: State, share: float) -> State:
+        x = state.x if first is None else torch.lerp(first, state.x, share)
         kept = None if state.kept is None else done + state.kept
         return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
 
     last = None
     for last in admm(problem, p):
-        yield blended(last, last.iteration / p.iterations)
+        yield blended(last, 0.5 if last.final else last.iteration / p.iterations / 2)
     if last is not None and p.polish:
         done += last.iteration
+        kept = None if last.kept is None else last.kept - last.iteration
         for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
-            yield blended(state, 1)
+            yield blended(dataclasses.replace(state, kept=kept), 0.5)
 
 
 def total_iterations(p: Parameters) -> int:
@@ -85,9 +86,10 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     Each iteration takes Adam steps on Theta (Eq. 9, with means for the sums),
     fixed-point steps on X (Eq. 12, clipped to [0, 1]) and one step on the
     scaled multiplier U (Eq. 13). X and U see the T_Theta(Z) that the last Adam
-    step was computed from. A share `p.held_out` of the samples is left out of Eq. (9);
-    once the error on them has been rising for a while, the run ends with the
-    image that was best there. In an image too small for that, none are left out.
+    step was computed from. A share `p.held_out` of the samples is left out of Eq. (9):
+    while the error on them is above its least, the image that had the least is given, and
+    once that has lasted for a while, the run ends. Where they would tell nothing, none are
+    left out.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     ------
     State
         Its image is X - U (plug-and-play: X; without a regulariser: T), or the running mean
-        of that if `p.average` is not 0.
+        of that if `p.average` is not 0. Loss and residual are None where a look at them
+        would hold up the device.
 
     Raises
     ------
@@ -126,8 +129,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     aside: _Good | None = None
     shown = zero.sum(), zero.sum()
     failures = 0
-    held_out: HeldOut | None = HeldOut(problem, p.held_out, p.seed)
-    held_out = held_out if held_out and held_out.enough else None
+    held_out = HeldOut.of(problem, p.held_out, p.seed)
     best = BestImage()
 
     for k in range(1, p.iterations + 1):
@@ -163,8 +165,8 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             now = dataclasses.replace(now, best=torch.where(better, loss.detach(), now.best))
         now = _Variables(x, u, f, image, now.best)
 
-        note = ""
-        if k % stride == 0 or k == p.iterations:
+        note, looked = "", k % stride == 0 or k == p.iterations
+        if looked:
             if bool(torch.isfinite(loss + now.mean.sum())):
                 shown = loss.detach(), rms(now.x - t)
                 # What was put aside at the last check has proved good: this loss came from it.
@@ -185,14 +187,23 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
                     f"The loss was not finite at iteration {k}: "
                     "went back to the last good state, with half the learning rate."
                 )
-        error, stop = None, False
-        if held_out and not note and (k % LOOK_EVERY == 0 or k == p.iterations):
+        error, final = None, k == p.iterations
+        if held_out and not note and (k % LOOK_EVERY == 0 or final):
             error = held_out.error(now.mean)
-            stop = best.update(k, float(error), now.mean)
-        if stop or (k == p.iterations and best.passed):
-            yield State(k, best.image, *shown, note, error, kept=best.iteration)
+            final = best.update(k, float(error), now.mean) or final
+        known = looked or error is not None
+        yield State(
+            k,
+            best.image if best.passed else now.mean,
+            loss=shown[0] if known else None,
+            residual=shown[1] if known else None,
+            note=note,
+            held_out=error,
+            kept=best.iteration if best.passed else None,
+            final=final,
+        )
+        if final:
             return
-        yield State(k, now.mean, *shown, note, error)
 
 
 def _regularised(

@@ -23,6 +23,8 @@ from napari_dred.core.values import ValueRange
 
 MIN_SIDE = 8
 MAX_CHANNELS = 16
+LARGEST = 1e30  # of a sample: beyond that float32, in which all is computed, overflows
+MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,16 @@ def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> s
     return p.task
 
 
+def _off_centre(kernel: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Rows and columns from the kernel's centre to its centre of mass, if half a pixel or more."""
+    row, column = (
+        float((kernel.sum(1 - axis) * (np.arange(n) - n // 2)).sum())
+        for axis, n in enumerate(kernel.shape)
+    )
+    # An even number of pixels has its middle half a pixel before the centre.
+    return (row, column) if max(abs(row), abs(column)) > MOST_OFF_CENTRE else None
+
+
 def check(
     image: ArrayLike,
     mask: ArrayLike | None,
@@ -117,6 +129,9 @@ def check(
             raise InputError(f"no sample of {which} is a finite number")
     if not observed.any(axis=(1, 2)).all():
         raise InputError("nothing is observed: the mask marks every pixel as missing")
+    largest = max(abs(float(end)) for end in (planes[observed].min(), planes[observed].max()))
+    if largest > LARGEST:
+        raise InputError(f"the image has samples of size {largest:.3g}; divide it by some number")
     if psf is not None and p.blur_sigma:
         raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
     kernel = None
@@ -140,6 +155,12 @@ def check(
         notes.append("The mask marks no pixel: nothing is filled in.")
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
+    if psf is not None and kernel is not None and (shift := _off_centre(kernel)):
+        notes.append(
+            f"The middle of the PSF lies {shift[0]:+.1f} rows and {shift[1]:+.1f} columns from the "
+            "middle of its picture: the result moves the other way by as much. Cut it out around "
+            "the point if that is not meant."
+        )
     noise = _find_noise(planes, observed, p, whole, notes)
     sigma, unmasked, observed = noise.sigma, observed, noise.observed
     planes = np.where(observed, planes, np.zeros((), planes.dtype))

@@ -113,22 +113,25 @@ class State:
         From 1.
     x : (1, C, H, W) tensor
         The image that would be the result now; never modified afterwards.
-    loss, residual : scalar tensors
-        See `Step`.
+    loss, residual : scalar tensors or None
+        See `Step`; None where they are not known.
     note : str
     held_out : scalar tensor or None
         See `Step`.
     kept : int or None
         See `Result`.
+    final : bool
+        Whether the iterations end here by themselves.
     """
 
     iteration: int
     x: Tensor
-    loss: Tensor
-    residual: Tensor
+    loss: Tensor | None
+    residual: Tensor | None
     note: str = ""
     held_out: Tensor | None = None
     kept: int | None = None
+    final: bool = False
 
 
 def rms(x: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class PSFRecord:
         try:
             height, width = map(int, told["shape"])
             return cls((height, width), str(told["sha256"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise InputError("what the record tells of a measured PSF is damaged") from None
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,7 +127,8 @@ class Step:
     iteration, total : int
         From 1 to `total`.
     loss : float
-        The objective of Eq. (9) on the internal [0, 1] scale (HQS: its data term).
+        The objective of Eq. (9) on the internal [0, 1] scale (HQS: its data term); not a number
+        where it is not known.
     residual : float
         Root mean square of X - T (HQS: the change of X), on the same scale.
     image : (H, W) or (H, W, C) float32 array, or None
@@ -200,6 +201,7 @@ class Result:
             "iterations": self.steps[-1].iteration if self.steps else 0,
             "seconds": round(self.seconds, 3),
             "stop_reason": self.stop_reason,
+            "kept": self.kept,
             "device": self.plan.device,
             "seed": self.parameters.seed,
             "version": self.version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 import napari_dred
-from napari_dred.core.admm import dred, look_every, total_iterations
+from napari_dred.core.admm import dred, total_iterations
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.build import build_denoiser
@@ -188,8 +189,8 @@ def _step(state: State, total: int) -> Step:
     return Step(
         state.iteration,
         total,
-        float(state.loss),
-        float(state.residual),
+        math.nan if state.loss is None else float(state.loss),
+        math.nan if state.residual is None else float(state.residual),
         note=state.note,
         held_out=None if state.held_out is None else float(state.held_out),
     )
@@ -200,7 +201,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
     assert p.method is not None
     total = total_iterations(p)
     solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
-    steps, last, kept = list[Step](), None, None
+    steps, last = list[Step](), None
     reason = "iterations"
     states: Iterator[State] | None = None
     while reason == "iterations":
@@ -217,9 +218,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         if state is None:
             break
         last = state
-        kept = kept if state.kept is None else state.kept
-        due = state.held_out is not None or state.iteration % look_every(state.x.device) == 0
-        if due or state.note or state.iteration in (1, total):
+        if state.loss is not None:
             step = _step(state, total)
             steps.append(step)
             if control.take_image_request():
@@ -232,17 +231,19 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         raise RestorationError(
             f"the image is not finite after iteration {last.iteration}; try precision float32"
         )
-    if steps[-1].iteration != last.iteration:
+    if not steps or steps[-1].iteration != last.iteration:
         steps.append(_step(last, total))
+    if reason == "iterations" and last.iteration < total:
+        reason = "held-out error"
     yield Result(
         image=_finish(last.x, given),
         plan=given.plan,
         steps=tuple(steps),
-        stop_reason="held-out error" if kept and reason == "iterations" else reason,
+        stop_reason=reason,
         seconds=time.perf_counter() - began,
         notes=(*given.plan.notes, *(s.note for s in steps if s.note)),
         version=napari_dred.__version__,
-        kept=kept,
+        kept=last.kept,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from napari_dred.core.hqs import LEAST_SIGMA
 from napari_dred.core.problem import Problem, rms
 
 LOOK_EVERY = 10  # iterations: the error changes slowly, and to read it is to wait for a GPU
@@ -27,6 +28,14 @@ class HeldOut:
     seed : int
     """
 
+    @classmethod
+    def of(cls, problem: Problem, share: float, seed: int) -> HeldOut | None:
+        """Hold samples out; none without noise, or of so few samples that they tell nothing."""
+        if not share or problem.sigma < LEAST_SIGMA:
+            return None
+        held_out = cls(problem, share, seed)
+        return held_out if int(held_out._count) >= LEAST_HELD_OUT else None
+
     def __init__(self, problem: Problem, share: float, seed: int) -> None:
         y, (low, high) = problem.y, problem.limits
         draw = torch.rand(y.shape, generator=torch.Generator().manual_seed(seed)) < share
@@ -35,11 +44,6 @@ class HeldOut:
         self._count = self._held.sum()
         self._problem = problem
         self.fitted = (~self._held).to(y.dtype)
-
-    @property
-    def enough(self) -> bool:
-        """Whether there are so many that the error tells anything."""
-        return int(self._count) >= LEAST_HELD_OUT
 
     def error(self, x: Tensor) -> Tensor:
         """Root mean square of Y - H X over the held-out samples, in units of the noise level.

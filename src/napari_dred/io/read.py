@@ -43,15 +43,17 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     """
     path = Path(path)
     with reading(path):
-        if _known_kind(path) == "TIFF":
+        if known_kind(path) == "TIFF":
             picture = read_tiff(path)
         else:
             picture = read_with_pillow(path, ("PNG", "JPEG"))
     return picture
 
 
-def read_mask(path: str | os.PathLike[str], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Read a mask: a pixel that is not zero in any colour channel is missing.
+def read_mask(
+    path: str | os.PathLike[str], shape: tuple[int, ...], label: int | None = None
+) -> NDArray[np.bool_]:
+    """Read a mask: a pixel that is marked in any colour channel is missing.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ def read_mask(path: str | os.PathLike[str], shape: tuple[int, ...]) -> NDArray[n
         TIFF or PNG; alpha is ignored.
     shape : tuple of int
         That of the image, (H, W) or (H, W, C).
+    label : int, optional
+        The only value that marks a pixel; any but zero if left out.
 
     Returns
     -------
@@ -72,18 +76,23 @@ def read_mask(path: str | os.PathLike[str], shape: tuple[int, ...]) -> NDArray[n
     """
     path = Path(path)
     with reading(path):
-        if _known_kind(path) == "JPEG":
+        if known_kind(path) == "JPEG":
             raise InputError(
                 f"{path}: a JPEG cannot be a mask, its zeros do not stay zero; use PNG or TIFF"
             )
     samples = read_picture(path).samples
-    mask: NDArray[np.bool_] = np.any(np.atleast_3d(samples) != 0, axis=-1)
+    mask: NDArray[np.bool_] = np.any(np.atleast_3d(marked(samples, label)), axis=-1)
     if mask.shape != shape[:2]:
         raise InputError(
             f"{path}: the mask is {size_text(mask.shape)} but the image is {size_text(shape)}; "
             "they must have the same size"
         )
     return mask
+
+
+def marked(samples: NDArray[Any], label: int | None = None) -> NDArray[np.bool_]:
+    """Tell where the samples of a mask mark what is missing; `label` as in `read_mask`."""
+    return np.asarray(samples != 0 if label is None else samples == label)
 
 
 def read_psf(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -134,7 +143,8 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
     return "JPEG" if head.startswith(_JPEG_MAGIC) else None
 
 
-def _known_kind(path: Path) -> str:
+def known_kind(path: Path) -> str:
+    """Tell the kind as `kind_of`, and refuse a file of another one in words."""
     kind = kind_of(path)
     if kind is None:
         empty = path.stat().st_size == 0

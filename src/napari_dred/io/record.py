@@ -13,7 +13,7 @@ from tifffile import TiffFile
 
 from napari_dred.core.errors import InputError
 from napari_dred.io.guard import of_any_size, reading
-from napari_dred.io.read import kind_of
+from napari_dred.io.read import known_kind
 
 #: A tag of the range that TIFF leaves to everybody: the description belongs to ImageJ and OME.
 TIFF_TAG = 65035
@@ -50,7 +50,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     text: Any = None
     with reading(path):
-        match kind_of(path):
+        match known_kind(path):
             case "TIFF":
                 with TiffFile(path) as tiff:
                     text = tiff.pages.first.tags.valueof(TIFF_TAG)

@@ -161,6 +161,7 @@ class Advanced:
         """What was said in its place was for another preset."""
         for name in ("method", "precision"):
             self.general[name].value = None
+        self.iterations.value = self.iterations.min
         self.solver.show(Parameters())
         self.show_preset(None)
 

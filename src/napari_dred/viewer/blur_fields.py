@@ -49,6 +49,7 @@ class BlurFields:
             tooltip="How a point is spread: a bell of some width, or as an image of a point shows.",
         )
         self.sigma = number("blur_sigma", "Blur σ", lowest_text="none")
+        self.sigma.native.setSuffix(" px")
         self.psf = LayerChoice(
             partial(layers, Image),
             none_text="none",
@@ -58,6 +59,7 @@ class BlurFields:
             "without background; of a stack, the plane that is shown.",
         )
         self.widgets: list[Any] = [self.kind, self.sigma, self.psf]
+        self.kind.changed.connect(self._on_kind)
 
     @property
     def measured(self) -> bool:
@@ -117,3 +119,7 @@ class BlurFields:
 
         fields = (self.kind, self.sigma)
         return Symptom(box, fields, lambda: self.measured or self.sigma.value > 0, begin, end)
+
+    def _on_kind(self) -> None:
+        if not self.measured and self.sigma.value == 0:
+            self.sigma.value = FIRST_BLUR

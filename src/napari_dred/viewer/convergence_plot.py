@@ -36,9 +36,9 @@ _COLOURS = {"loss": BLUE, "residual": ORANGE, "held_out": PURPLE, "psnr": GREEN}
 _NAMES = {"loss": "Loss", "residual": "Residual", "held_out": "Held-out", "psnr": "PSNR"}
 _TOOLTIP = (
     "Loss: what the run makes small. Residual: how far the image still is from what the network "
-    "draws. Held-out error: how well pixels that the run does not see are met, in units of the "
-    "noise level; when it rises again, noise is being fitted. All three on a logarithmic scale. "
-    "PSNR: closeness to the reference, in dB; higher is better."
+    "draws. Held-out error: how well pixels that the network's fit does not see are met, in units "
+    "of the noise level; when it rises again, noise is being fitted. All three on a logarithmic "
+    "scale. PSNR: closeness to the reference, in dB; higher is better."
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from magicgui.widgets import CheckBox, Container
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy
 
@@ -19,16 +20,17 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, PSFRecord
 from napari_dred.recipe import Settings
+from napari_dred.text import sentence
 from napari_dred.viewer.advanced import VISIBLE, Advanced
 from napari_dred.viewer.blur_fields import BlurFields
 from napari_dred.viewer.fields import LayerChoice, align_labels, alive, choice
 from napari_dred.viewer.forecast import Inputs, inputs_of
-from napari_dred.viewer.layers import read_plane
+from napari_dred.viewer.layers import marks_any, read_plane
 from napari_dred.viewer.mask_fields import MaskFields
 from napari_dred.viewer.noise_fields import NoiseFields
 from napari_dred.viewer.psf import find_psf
-from napari_dred.viewer.run import Source
-from napari_dred.viewer.samples import SAMPLE_KEY
+from napari_dred.viewer.run import Request, Source
+from napari_dred.viewer.samples import damage_of
 from napari_dred.viewer.settings import preferred
 from napari_dred.viewer.symptoms import Symptoms, amount_symptom, layer_symptom, noise_symptom
 from napari_dred.viewer.watch import Watch
@@ -189,6 +191,24 @@ class RestoreForm(Container[Any]):
         self.refresh()
         return source
 
+    def request(self, **changes: Any) -> Request:
+        """Read all that a run needs.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Parameters` that are to have other values.
+
+        Raises
+        ------
+        InputError
+            As `read` and `parameters`.
+        """
+        source, parameters = self.read(), self.parameters().replace(**changes)
+        if parameters.keep_observed and not marks_any(source.plane, source.mask, source.region):
+            parameters = parameters.replace(keep_observed=False)
+        return Request(source, parameters)
+
     def inputs(self) -> Inputs:
         """What `read` would give to a run, not yet read.
 
@@ -225,8 +245,11 @@ class RestoreForm(Container[Any]):
         self._noise.show(parameters)
         self._blur.show(parameters, psf)
         self.keep_observed.value = parameters.keep_observed
+        declined = self._marks.declined
         self._symptoms.follow()
-        self._marks.on_ticked(True)
+        self._marks.declined = declined  # by the user, never by a box that follows
+        if parameters.keep_observed:  # something was missing, be it only what is not finite
+            self.holes.value = True
         self.refresh()
 
     def set_settings(self, settings: Settings) -> None:
@@ -235,11 +258,18 @@ class RestoreForm(Container[Any]):
         Raises
         ------
         InputError
-            If no layer shows the PSF; then nothing is changed.
+            If no layer shows the PSF, or the label is not one that the form can take; then nothing
+            is changed.
         """
-        psf = None if settings.psf is None else find_psf(settings.psf, self._viewer)
+        label, highest = settings.label or 0, int(self.mask_label.max)
+        if not 0 <= label <= highest:
+            raise InputError(f"label is {label}; the panel takes labels from 1 to {highest}")
+        psf = None
+        if settings.psf is not None:
+            others = [x for x in self.psf.choices if x not in (None, self.image.value)]
+            psf = find_psf(settings.psf, self._viewer, others)
         self.set_parameters(settings.parameters, psf)
-        self.mask_label.value = settings.label or 0
+        self._marks.show_label(label)
 
     def show_plan(self, plan: Plan) -> None:
         """Show what a plan found: the noise level, and what the preset gives."""
@@ -279,15 +309,19 @@ class RestoreForm(Container[Any]):
     def _on_image(self, image: Image | None) -> None:
         """Fill in what is known of a sample's damage; the next image has other damage."""
         self._marks.forget()
-        told = {} if image is None else image.metadata.get(SAMPLE_KEY, {})
-        if told or self._is_sample:
-            known = Parameters.from_dict(told)
+        try:
+            told = None if image is None else damage_of(image)
+        except InputError as e:
+            told = None
+            show_warning(sentence(str(e)))
+        if told is not None or self._is_sample:
+            known = told or Parameters()
             self.scale.value = known.scale
             self._blur.show(known)
             self._noise.show(known)
             self._symptoms.follow()
             self._marks.on_ticked(True)
-        self._is_sample = bool(told)
+        self._is_sample = told is not None
 
     def _on_plane(self, event: Any = None) -> None:
         if alive(self.native):

@@ -13,7 +13,6 @@ from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
-from napari_dred.core.values import ValueRange
 from napari_dred.io import enlarged
 from napari_dred.volumes import Region
 
@@ -180,7 +179,7 @@ def result_layer(
     ----------
     plane : Plane
     image : (H, W) or (H, W, 3) array
-        Converted to the plane's dtype if it has another (whole numbers are rounded and clipped).
+        In the sample values of the plane, of its dtype or floating-point.
     name : str
     scale : int
         Pixels of `image` to one of the plane, on both axes.
@@ -195,12 +194,12 @@ def result_layer(
         As napari's `LayerDataTuple`.
     """
     data = image
-    if data.dtype != plane.image.dtype:  # a preview
-        values = ValueRange(0, 1, plane.image.dtype)
-        data = values.restore_dtype(image.astype(np.float64), plane.image.dtype)
     if plane.alpha is not None:
         alpha = plane.alpha if region is None else plane.alpha[region.slices]
-        data = np.dstack([data, enlarged(alpha, scale)])
+        if image.dtype.kind == "f" and alpha.dtype.kind in "ui":
+            # The contrast limits, which are the plane's, hold for the colours alone.
+            alpha = alpha / np.iinfo(alpha.dtype).max
+        data = np.dstack([data, enlarged(alpha.astype(image.dtype), scale)])
     others = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
     data = np.expand_dims(data, others)
     # The centre of the first pixel, in the data coordinates of the input layer.

@@ -15,7 +15,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, help_of, line
 from napari_dred.viewer.find_missing import FindMissing
-from napari_dred.viewer.masks import check_mask, has_several_labels, mask_statement, read_mask
+from napari_dred.viewer.masks import check_mask, mask_statement, read_mask_and_labels
 from napari_dred.viewer.watch import Watch
 from napari_dred.volumes import Region
 
@@ -47,7 +47,9 @@ class MaskFields:
         self._watch = Watch(self.on_edited)
         # Until something about it changes: the mask, and whether it has several labels.
         self._seen: tuple[NDArray[np.bool_], bool] | None = None
-        self._declined = False  # whether Holes was unticked: then no mask is chosen unasked
+        self.declined = False  # whether the user unticked Holes: then no mask is chosen unasked
+        # Whose label is chosen; None: that of whichever is chosen next.
+        self._labelled: Labels | Shapes | None = None
         self.layer = LayerChoice(
             lambda: [*layers(Labels), *layers(Shapes)],
             none_text="none",
@@ -106,7 +108,10 @@ class MaskFields:
         """Bring what depends on other fields up to date."""
         layer, image, several = self.layer.value, self._image(), False
         self._watch.follow(layer)
-        self.keep_observed.enabled = layer is not None and scale == 1
+        # Without a mask, what is missing is what is no number.
+        floats = image is not None and np.dtype(str(image.dtype)).kind == "f"
+        some = layer is not None or (ticked and floats)
+        self.keep_observed.enabled = some and scale == 1
         if layer is None:
             self.line.value = NO_MASK if ticked else ""
         elif image is not None:
@@ -130,7 +135,7 @@ class MaskFields:
 
     def on_ticked(self, ticked: bool) -> None:
         """Whoever wants no holes gets no mask unasked."""
-        self._declined = not ticked
+        self.declined = not ticked
 
     def propose(self) -> None:
         """Choose the only mask that there is, if none was chosen."""
@@ -138,8 +143,13 @@ class MaskFields:
 
     def on_inserted(self, layer: Layer) -> None:
         """Choose a mask that is made while the panel is open: it is for the image in it."""
-        if isinstance(layer, Labels) and not self._declined:
+        if isinstance(layer, Labels) and not self.declined:
             self._propose(layer)
+
+    def show_label(self, label: int | None) -> None:
+        """Fill in the label, for the mask that is chosen or the one that will be."""
+        self.label.value = label or 0
+        self._labelled = self.layer.value
 
     def choose(self, layer: Labels | Shapes) -> None:
         """Choose a layer that is new."""
@@ -153,14 +163,17 @@ class MaskFields:
 
     def _look(self, layer: Labels | Shapes, image: Image) -> tuple[NDArray[np.bool_], bool]:
         if self._seen is None:
-            mask = read_mask(layer, image, self._viewer, self.chosen_label)
-            several = isinstance(layer, Labels) and has_several_labels(layer, image, self._viewer)
-            self._seen = mask, several
+            self._seen = read_mask_and_labels(layer, image, self._viewer, self.chosen_label)
         return self._seen
 
     def _on_layer(self) -> None:
         self.forget()
-        self.label.value = 0  # another layer's labels are others
+        layer = self.layer.value
+        if layer is None:
+            return
+        if self._labelled is not None and layer is not self._labelled:
+            self.label.value = 0  # another layer's labels are others
+        self._labelled = layer
 
     def _propose(self, *layers: Labels) -> None:
         image = self._image()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skimage.draw import polygon
 
 from napari_dred.core.errors import InputError
+from napari_dred.io import marked
 from napari_dred.text import part, times
 from napari_dred.viewer.layers import (
     full_resolution,
@@ -72,29 +73,35 @@ def mask_reader(
         outlines = list(_outlines_on(layer, image, viewer))
         size = _size(image, viewer)
         return lambda: _filled(outlines, size)
-    if label == 0:
-        raise InputError("label 0 is what was not painted; choose another label")
-    place = place_of_mask(layer, image, viewer)
-    data = full_resolution(layer)
-
-    def read() -> NDArray[np.bool_]:
-        labels = np.asarray(data[place])
-        return labels.astype(bool) if label is None else np.asarray(labels == label)
-
-    return read
+    labels = _labels_reader(layer, image, viewer, label)
+    return lambda: marked(labels(), label)
 
 
-def has_several_labels(labels: Labels, image: Image, viewer: ViewerModel) -> bool:
-    """Whether the plane that `read_mask` takes has more than one label besides 0.
+def read_mask_and_labels(
+    layer: Labels | Shapes, image: Image, viewer: ViewerModel, label: int | None = None
+) -> tuple[NDArray[np.bool_], bool]:
+    """Take the mask as `read_mask`, and tell from the same plane whether there are several labels.
+
+    Returns
+    -------
+    (H, W) bool array
+    bool
+        Whether the plane has more than one label besides 0.
 
     Raises
     ------
     InputError
         As `read_mask`.
     """
-    plane = np.asarray(full_resolution(labels)[place_of_mask(labels, image, viewer)])
-    marked = plane[plane != 0]
-    return bool(marked.size and marked.min() != marked.max())
+    if isinstance(layer, Shapes):
+        return read_mask(layer, image, viewer), False
+    labels = _labels_reader(layer, image, viewer, label)()
+    painted = marked(labels)
+    # No copy of the labels, and no sorting: this is looked at after each stroke of the brush.
+    first = labels.flat[painted.argmax()] if painted.size else 0
+    others = labels != first
+    others &= painted
+    return painted if label is None else marked(labels, label), bool(others.any())
 
 
 def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> None:
@@ -160,6 +167,16 @@ def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str
         where = "" if region is None else " in the region"
         return f"The mask is empty{where}: paint or draw over what is to be replaced."
     return f"{part(count, inside.size, 'pixel')} will be replaced."
+
+
+def _labels_reader(
+    layer: Labels, image: Image, viewer: ViewerModel, label: int | None
+) -> Callable[[], NDArray[Any]]:
+    if label == 0:
+        raise InputError("label 0 is what was not painted; choose another label")
+    place = place_of_mask(layer, image, viewer)
+    data = full_resolution(layer)
+    return lambda: np.asarray(data[place])
 
 
 def _axes_on(shapes: Shapes, image: Image, viewer: ViewerModel) -> tuple[list[int], list[int]]:

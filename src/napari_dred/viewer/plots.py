@@ -65,6 +65,8 @@ def make_graph(tooltip: str, **axes: pg.AxisItem) -> Any:
     graph.hideButtons()
     graph.setMouseEnabled(x=False, y=False)
     graph.setToolTip(tooltip)
+    for widget in (graph, graph.viewport()):  # no keys do anything in it
+        widget.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     graph.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     item = graph.getPlotItem()
     # pyqtgraph lets the label at the bottom reach five pixels below the axis.

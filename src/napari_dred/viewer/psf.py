@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
@@ -37,15 +37,22 @@ def psf_reader(
     return lambda: plane().image
 
 
-def find_psf(record: PSFRecord, viewer: ViewerModel) -> Image:
+def find_psf(record: PSFRecord, viewer: ViewerModel, layers: Iterable[Layer]) -> Image:
     """Find the layer that shows the PSF of an earlier run.
+
+    Parameters
+    ----------
+    record : PSFRecord
+    viewer : napari viewer
+    layers : iterable of Layer
+        Those that it may be.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    for layer in viewer.layers:
+    for layer in layers:
         if not isinstance(layer, Image) or layer.rgb:
             continue
         try:
@@ -68,6 +75,6 @@ def psf_of(history: Mapping[str, Any] | None, viewer: ViewerModel) -> NDArray[An
     if record is None:
         return None
     try:
-        return psf_reader(find_psf(record, viewer), viewer)()
+        return psf_reader(find_psf(record, viewer, viewer.layers), viewer)()
     except InputError:  # whoever needs it says so
         return None

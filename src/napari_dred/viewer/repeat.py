@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
-from napari_dred.io import read_mask, read_picture, read_psf, replace_file
+from napari_dred.io import marked, read_mask, read_picture, read_psf, replace_file
 from napari_dred.io.guard import reading
 from napari_dred.recipe import (
     Source,
@@ -30,7 +30,7 @@ from napari_dred.recipe import (
 )
 from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import METADATA_KEY, Plane, marks_any, read_plane
+from napari_dred.viewer.layers import METADATA_KEY, Plane, read_plane
 from napari_dred.viewer.masks import place_of_mask
 from napari_dred.volumes import Region
 
@@ -151,10 +151,8 @@ class SettingsMenu(PushButton):
         return do
 
     def _copy(self, write: _Writer, done: str) -> None:
-        read = self._form.read()
-        parameters = self._form.parameters()
-        if parameters.keep_observed and not marks_any(read.plane, read.mask, read.region):
-            parameters = parameters.replace(keep_observed=False)
+        request = self._form.request()
+        read, parameters = request.source, request.parameters
         image, labels = self._form.image.value, self._form.mask.value
         mask = psf = None
         if labels is not None and read.mask is not None:
@@ -202,20 +200,13 @@ def _mask_source(
 ) -> Source:
     if isinstance(layer, Shapes):
         return Source(MASK_FILE, unsaved=f"{layer.name} (converted to labels)")
-
-    def marked(labels: NDArray[Any]) -> NDArray[np.bool_]:
-        return np.asarray(labels != 0 if label is None else labels == label)
-
-    def marked_in(path: Path) -> NDArray[np.bool_]:
-        return read_mask(path, mask.shape) if label is None else marked(read_picture(path).samples)
-
     if layer.ndim == 2:
-        path = _holding(layer, mask, marked_in)
+        path = _holding(layer, mask, lambda path: read_mask(path, mask.shape, label))
         return Source(path or MASK_FILE, unsaved="" if path else layer.name, label=label)
     place = place_of_mask(layer, image, viewer)
     index = tuple(None if isinstance(i, slice) else int(i) for i in place)
     there = Source("", index)
-    path = _holding(layer, mask, lambda path: marked(_plane_of_stack(path, there)))
+    path = _holding(layer, mask, lambda path: marked(_plane_of_stack(path, there), label))
     return Source(path or MASK_FILE, index, unsaved="" if path else layer.name, label=label)
 
 

@@ -13,17 +13,18 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, plural, sentence
+from napari_dred.text import sentence
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.docks import dock_with_others
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
-from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY, marks_any
+from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY
 from napari_dred.viewer.repeat import SettingsMenu
-from napari_dred.viewer.run import Run
+from napari_dred.viewer.run import Request, Run, ending
 from napari_dred.viewer.scroll import Scroll
 from napari_dred.viewer.settings import preview_interval
+from napari_dred.viewer.waiting import Waiting
 from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
 from napari_dred.volumes import Solver, solve_region
 
@@ -31,7 +32,7 @@ _NO_MEMORY = "there is not enough memory for this image; close other images, or 
 
 
 class RestoreWidget(Container[Any]):
-    """The panel; one run at a time.
+    """The panel; one run at a time, the others wait.
 
     Parameters
     ----------
@@ -55,12 +56,7 @@ class RestoreWidget(Container[Any]):
         self.course = Course(napari_viewer, self._layers)
         self.form = RestoreForm(napari_viewer, self._layers)
 
-        self.restore_button = PushButton(
-            text="Restore", tooltip="Start; the result becomes a new layer."
-        )
-        self.preview_button = PushButton(
-            text="Preview", tooltip="A quick look, with the preset 'preview', as a new layer."
-        )
+        self.restore_button, self.preview_button = PushButton(), PushButton()
         self.pause_button = PushButton(text="Pause", tooltip="Hold the run, or go on.")
         self.stop_button = PushButton(
             text="Stop && keep", tooltip="End now and keep the best image so far."
@@ -71,7 +67,11 @@ class RestoreWidget(Container[Any]):
         self.forecast = Forecast(self.form.inputs, self.form.show_plan, planner)
         self.plan_line = self.forecast.line
         self.status = line()
+        self.waiting = Waiting(napari_viewer, self._name_buttons)
 
+        # Before the buttons: the tab key goes through the children in the order in which they came.
+        fields = Scroll(self.form.native)
+        fields.setParent(self.native)
         self._complaint = ""  # what the status line says of the form as it stands
         self.extend(
             [
@@ -79,11 +79,12 @@ class RestoreWidget(Container[Any]):
                 buttons,
                 self.bar,
                 self.status,
+                self.waiting.row,
                 self.plan_line,
             ]
         )
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
-        self.native.layout().insertWidget(0, Scroll(self.form.native))
+        self.native.layout().insertWidget(0, fields)
         self.native.layout().addWidget(self.course)
         self.form.changed.connect(self._on_form)
         self.preview_button.clicked.connect(
@@ -110,18 +111,17 @@ class RestoreWidget(Container[Any]):
     # What the user does.
 
     def restore(self, **changes: Any) -> None:
-        """Start a run as the form stands.
+        """Start a run as the form stands, or let it wait until the present one is over.
+
+        What it reads is copied now: what is edited while it waits is not for this run.
 
         Parameters
         ----------
         **changes
             Fields of `Parameters` that are to have other values, such as `preset='preview'`.
         """
-        if self._run is not None:
-            show_warning("A restoration is under way; stop or cancel it first.")
-            return
         try:
-            run = self._prepared(changes)
+            request = self.form.request(**changes)
         except InputError as e:
             self._say(e, show_warning)
             self._complaint = self.status.value
@@ -129,21 +129,12 @@ class RestoreWidget(Container[Any]):
         except MemoryError:
             self._say(RestorationError(_NO_MEMORY), show_error)
             return
-        self._run = run
-        self.forecast.pause()
-        self.course.begin(run)
-        worker = run.worker
-        worker.yielded.connect(partial(self._on_record, run))
-        worker.returned.connect(partial(self._on_result, run))
-        worker.errored.connect(partial(self._on_error, run))
-        worker.finished.connect(partial(self._on_finished, run))
-        self.plan_line.value = ""
-        self.status.value = "Starting…"
-        self.bar.native.setRange(0, 0)
-        self.bar.native.setTextVisible(True)
-        for button in (self.pause_button, self.stop_button, self.cancel_button):
-            button.enabled = True
-        worker.start()
+        if not self._busy:
+            self._start(request)
+        elif self.waiting.has(request) or (self._run is not None and self._run.does(request)):
+            show_warning("This very run is under way or waits already; change a setting first.")
+        else:
+            self.waiting.add(request)
 
     def _on_form(self) -> None:
         if self._complaint and self.status.value == self._complaint:
@@ -200,11 +191,7 @@ class RestoreWidget(Container[Any]):
             self._leave(run, "", result)
             self._say_fault(e)
             return
-        how = "Stopped" if result.stop_reason == "stopped" else "Done"
-        count = plural(result.steps[-1].iteration, "iteration")
-        notes = [note for note in result.notes if note not in result.plan.notes]
-        told = " ".join([f"{how} after {count} in {duration(result.seconds)}.", *notes])
-        self._leave(run, told, result)
+        self._leave(run, ending(result), result)
 
     def _on_error(self, run: Run, error: Exception) -> None:
         if not self._listens(run):
@@ -222,23 +209,44 @@ class RestoreWidget(Container[Any]):
     def _on_finished(self, run: Run) -> None:
         run.worker.job.release()
         if run is self._run:  # neither result nor error: ended from outside, by napari
+            self.waiting.clear()
             self._leave(run, "Cancelled.")
+        # Only now: two runs at a time might need more memory than there is.
+        if self._run is None and alive(self.native):
+            request = self.waiting.take()
+            if request is not None:
+                self._start(request)
 
     def _listens(self, run: Run) -> bool:
         return run is self._run and not run.worker.abort_requested and alive(self.native)
 
     # How it is done.
 
-    def _prepared(self, changes: dict[str, Any]) -> Run:
-        """Read the layers and make the worker, not yet started."""
-        source = self.form.read()
-        image, mask, region = source.plane.image, source.mask, source.region
-        parameters = self.form.parameters().replace(**changes)
-        if parameters.keep_observed and not marks_any(source.plane, mask, region):
-            parameters = parameters.replace(keep_observed=False)
-        solve = partial(self._solve, image, mask, region, psf=source.psf, parameters=parameters)
-        worker = restore_worker(Job(solve, preview_interval(), dtype=image.dtype))
-        return Run(worker, source, parameters)
+    @property
+    def _busy(self) -> bool:
+        """Whether another run has to wait; also while the thread of a cancelled one ends."""
+        return self._run is not None or len(self.waiting) > 0
+
+    def _start(self, request: Request) -> None:
+        source, parameters = request.source, request.parameters
+        arrays = (source.plane.image, source.mask, source.region)
+        solve = partial(self._solve, *arrays, psf=source.psf, parameters=parameters)
+        worker = restore_worker(Job(solve, preview_interval(), dtype=request.dtype))
+        run = self._run = Run(worker, source, parameters)
+        self.forecast.pause()
+        self.course.begin(run)
+        worker.yielded.connect(partial(self._on_record, run))
+        worker.returned.connect(partial(self._on_result, run))
+        worker.errored.connect(partial(self._on_error, run))
+        worker.finished.connect(partial(self._on_finished, run))
+        self.plan_line.value = ""
+        self.status.value = "Starting…"
+        self.bar.native.setRange(0, 0)
+        self.bar.native.setTextVisible(True)
+        for button in (self.pause_button, self.stop_button, self.cancel_button):
+            button.enabled = True
+        self._name_buttons()
+        worker.start()
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
         self.form.show_plan(plan)
@@ -282,6 +290,17 @@ class RestoreWidget(Container[Any]):
         self.bar.native.setTextVisible(False)
         self.bar.value = 0
         self.status.value = status
+        self._name_buttons()
+
+    def _name_buttons(self) -> None:
+        """Say whether a press starts a run or lets one wait."""
+        then = " It begins when the runs before it are over." if self._busy else ""
+        for button, text, tooltip in (
+            (self.restore_button, "Restore", "The result becomes a new layer."),
+            (self.preview_button, "Preview", "A quick look, with the preset 'preview'."),
+        ):
+            button.text = f"Queue {text.lower()}" if self._busy else text
+            button.tooltip = tooltip + then
 
     def _say(self, error: Exception, show: Any) -> None:
         """One plain sentence, in the panel and as a notification."""
@@ -296,6 +315,7 @@ class RestoreWidget(Container[Any]):
     def _on_parent_changed(self, parent: Any = None) -> None:
         # All that arrives when the panel is closed; not yet docked, it has no parent either.
         if self.native.parent() is None:
+            self.waiting.clear()
             self._on_cancel()
             if alive(self.course):
                 self.course.clear()

@@ -17,7 +17,7 @@ import napari_dred
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
-from napari_dred.text import duration, times
+from napari_dred.text import duration, plural, times
 from napari_dred.viewer.layers import Plane, provenance, result_layer
 from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
@@ -63,6 +63,32 @@ class Source:
         if self.label is not None:
             more["label"] = self.label
         return provenance(self.plane, self.region, made, more)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run that is asked for: what it reads, as it was then, and its parameters."""
+
+    source: Source
+    parameters: Parameters
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the result, and of the images on the way there."""
+        asked = self.parameters.output_dtype
+        return self.source.plane.image.dtype if asked == "same" else np.dtype(asked)
+
+    def equals(self, other: Request) -> bool:
+        """Whether the other one would have the same result."""
+        a, b = self.source, other.source
+        return (
+            self.parameters == other.parameters
+            and a.layer() is b.layer()
+            and (a.region, a.plane.axes, a.plane.index) == (b.region, b.plane.axes, b.plane.index)
+            and _alike(a.plane.image, b.plane.image)
+            and _alike(a.mask, b.mask)
+            and _alike(a.psf, b.psf)
+        )
 
 
 class Run:
@@ -124,7 +150,7 @@ class Run:
             known = np.isfinite(given[part])
             if self.source.mask is not None:
                 known &= np.expand_dims(~self.source.mask[part], tuple(range(2, given.ndim)))
-            image = np.where(known, given[part], image)
+            image = np.where(known, given[part], image).astype(image.dtype, copy=False)
         if self.region is None:
             return image
         whole = given.astype(image.dtype)
@@ -193,6 +219,10 @@ class Run:
             place.append(slice(None) if axis in axes else at)
         return tuple(place)
 
+    def does(self, request: Request) -> bool:
+        """Whether this is the run that is asked for."""
+        return request.equals(Request(self.source, self.parameters))
+
     # How far it is.
 
     def begin(self) -> None:
@@ -216,6 +246,26 @@ class Run:
         if self._activity is not None:
             self._activity.close()
             self._activity = None
+
+
+def ending(result: Result) -> str:
+    """Say how a run ended."""
+    how = "Stopped" if result.stop_reason == "stopped" else "Done"
+    count = plural(result.steps[-1].iteration, "iteration")
+    told = [f"{how} after {count} in {duration(result.seconds)}."]
+    if result.stop_reason == "held-out error":
+        told.append(
+            f"The run ended early, with the image of iteration {result.kept}: since then the error "
+            "on held-out samples had been rising."
+        )
+    told += [note for note in result.notes if note not in result.plan.notes]
+    return " ".join(told)
+
+
+def _alike(a: NDArray[Any] | None, b: NDArray[Any] | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 class Clock:

@@ -1,12 +1,16 @@
-"""The sample images as layers, for File > Open Sample; the pictures are made elsewhere."""
+"""The sample images as layers, for File > Open Sample, and what those tell of their damage."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_dred import samples
+from napari_dred.core.errors import InputError
+from napari_dred.core.parameters import Parameters
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.types import LayerData
 
 #: Under this key of a sample's metadata lies what is known of its damage, as fields of
@@ -54,3 +58,22 @@ def _layers(sample: samples.Sample) -> list[Any]:
         }
         layers.append((sample.mask.astype("uint8"), mask, "labels"))
     return layers
+
+
+def damage_of(layer: Layer) -> Parameters | None:
+    """What a sample's layer tells of its damage; None for any other layer.
+
+    Raises
+    ------
+    InputError
+        If what stands there does not tell any.
+    """
+    told = layer.metadata.get(SAMPLE_KEY)
+    if told is None:
+        return None
+    try:
+        if not isinstance(told, Mapping):
+            raise InputError(f"{told!r} is no list of parameters")
+        return Parameters.from_dict(told)
+    except InputError as e:
+        raise InputError(f"the layer {layer.name!r} tells of a sample what is wrong: {e}") from None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+from napari_dred.io import marked
 from napari_dred.io.axes import Place, Selection
 from napari_dred.io.stack import WHOLE, Stack, open_stack
 from napari_dred.volumes.regions import Region
@@ -30,6 +31,8 @@ class Job:
     mask : Path or None
         A plane for all, or a stack with as many planes or one on each axis.
     mask_axes : str or None
+    label : int or None
+        The only value of the mask that marks a pixel; any but zero if None.
     psf : 2-D array or None
     parameters : Parameters
     selection : Selection
@@ -48,6 +51,7 @@ class Job:
     axes: str | None
     mask: Path | None
     mask_axes: str | None
+    label: int | None
     psf: NDArray[Any] | None
     parameters: Parameters
     selection: Selection
@@ -148,11 +152,11 @@ class Reader:
             return None
         sizes = self.mask.sizes
         at = Place(*(i if sizes.get(a, 1) > 1 else 0 for a, i in zip("TCZ", place, strict=True)))
-        marked: NDArray[np.bool_] = self.mask.plane(at, region) != 0
-        if marked.ndim == 2:
-            return marked
-        colours = 3 if marked.shape[2] > 2 else 1
-        either: NDArray[np.bool_] = np.logical_or.reduce(marked[..., :colours], axis=2)
+        missing = marked(self.mask.plane(at, region), self.job.label)
+        if missing.ndim == 2:
+            return missing
+        colours = 3 if missing.shape[2] > 2 else 1
+        either: NDArray[np.bool_] = np.logical_or.reduce(missing[..., :colours], axis=2)
         return either
 
     def observed(self, place: Place, region: tuple[slice, slice]) -> NDArray[np.bool_]:

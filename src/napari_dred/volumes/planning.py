@@ -46,6 +46,8 @@ class StackOptions:
     mask : Path, optional
         A file with one plane for all, or one for each.
     mask_axes : str, optional
+    label : int, optional
+        The only value of the mask that marks a pixel; any but zero if left out.
     psf : 2-D array, optional
     selection : Selection
         The planes that are restored and written.
@@ -60,6 +62,7 @@ class StackOptions:
     axes: str | None = None
     mask: Path | None = None
     mask_axes: str | None = None
+    label: int | None = None
     psf: ArrayLike | None = None
     selection: Selection = dataclasses.field(default_factory=Selection)
     tile: int | None = None
@@ -156,6 +159,7 @@ class StackPlan:
             axes=options.axes,
             mask=options.mask and options.mask.absolute(),
             mask_axes=options.mask_axes,
+            label=options.label,
             psf=self.psf,
             parameters=self.parameters,
             selection=self.selection,
@@ -190,9 +194,11 @@ class StackPlan:
     def record(self, wholes: dict[int, Calibration], notes: list[str]) -> dict[str, Any]:
         """How the planes were made, JSON-able."""
         options = self.options
-        source = {"image": self.source.name}
+        source: dict[str, Any] = {"image": self.source.name}
         if options.mask:
             source["mask"] = options.mask.name
+        if options.label is not None:
+            source["label"] = options.label
         return {
             "parameters": self.parameters.to_dict(),
             "channels": [

@@ -375,3 +375,31 @@ def test_the_mouse_drags_the_divider_in_the_window(make_napari_viewer, qtbot):
     assert viewer.scene.camera.center == centre
     viewer.window.remove_dock_widget(panel.native)
     assert [x.visible for x in viewer.layers] == was
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"missing_pixels": "many"},
+        {"missing_pixels": [3]},
+        {"missing_pixels": float("inf")},
+        {"source": [1]},
+        {"source": {"region": {"top": float("inf"), "bottom": 1, "left": 0, "right": 1}}},
+        {"psf": {"shape": [float("inf"), 3], "sha256": ""}},
+        {"psf": ["no"]},
+        {"parameters": [1]},
+        {"parameters": {"scale": "large"}},
+    ],
+)
+def test_a_damaged_record_is_said_in_words(qtbot, damage):
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((20, 20)), name="before")
+    record = {"parameters": {}, "missing_pixels": 0, **damage}
+    viewer.add_image(np.zeros((20, 20)), name="after", metadata={"napari-dred": record})
+    panel = CompareWidget(viewer)
+    qtbot.addWidget(panel.native)
+    panel.form.residual_button.native.click()
+    qtbot.waitUntil(lambda: panel.form.status.value not in ("", "Computing…"))
+    assert panel.form.status.value.endswith(".")
+    assert "Internal error" not in panel.form.status.value
+    assert len(viewer.layers) == 2

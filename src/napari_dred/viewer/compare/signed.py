@@ -97,7 +97,8 @@ def residual_work(
     try:
         told = (restored.history or {}).get("source", {}).get("region")
         region = None if told is None else Region(**{k: int(told[k]) for k in _SIDES})
-    except (AttributeError, KeyError, TypeError, ValueError):
+        filled = int((restored.history or {}).get("missing_pixels", 0))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
         raise InputError("the layer's record of its run is damaged") from None
 
     def work() -> Signed:
@@ -107,7 +108,7 @@ def residual_work(
         else:
             hidden = None if lost is None else lost[part]
             noise = residual(observed.image[part], restored.image, parameters, hidden, psf)
-        note = "" if lost is not None else _unmasked(observed.image[part], restored.history)
+        note = "" if lost is not None else _unmasked(observed.image[part], filled)
         return Signed(f"{restored.name}: residual", observed, noise, region, note)
 
     return work
@@ -138,11 +139,11 @@ def add_signed(viewer: ViewerModel, signed: Signed) -> None:
     viewer.add_image(np.expand_dims(values.astype(np.float32), axes), **state)
 
 
-def _unmasked(observed: NDArray[Any], history: dict[str, Any] | None) -> str:
+def _unmasked(observed: NDArray[Any], filled: int) -> str:
     """Say that pixels were filled in which now count as if something was removed there."""
     finite = np.isfinite(observed)
     known = finite if finite.ndim == 2 else finite.all(axis=-1)
-    filled = int((history or {}).get("missing_pixels", 0)) - int(np.count_nonzero(~known))
+    filled -= int(np.count_nonzero(~known))
     if filled <= 0:
         return ""
     return (

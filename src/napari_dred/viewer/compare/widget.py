@@ -10,6 +10,7 @@ from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from napari.utils.notifications import notification_manager, show_error, show_warning
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea
 
 from napari_dred.core.errors import InputError
@@ -68,6 +69,7 @@ class CompareWidget(Container[Any]):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the tab key stops at what is in it
         scroll.setWidget(self.form.native)
         self.native.layout().addWidget(scroll)
         self.margins = (0, 0, 0, 0)
