@@ -144,6 +144,7 @@ def test_3_what_the_solver_holds_is_freed_when_the_run_has_finished(qtbot, start
             ended.set()
 
     worker = start(endless)
+    worker.yielded.connect(lambda record: isinstance(record, Step) and worker.job.shown(record))
     under_way(qtbot, worker)
     worker.quit()
     ends_within(qtbot, worker)
