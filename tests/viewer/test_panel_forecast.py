@@ -175,7 +175,8 @@ def test_a_full_mask_is_refused_before_the_press(qtbot, make_panel, picture):
     viewer.add_image(picture)
     viewer.add_labels(np.ones((40, 48), int))
     assert panel.form.mask_line.value.startswith("The mask marks every pixel as missing")
-    said = forecast_done(qtbot, panel)
+    qtbot.waitUntil(lambda: not panel.forecast.busy, timeout=20_000)  # torch is imported
+    said = panel.plan_line.value
     assert said == "Nothing is observed: the mask marks every pixel as missing."
 
 

@@ -86,6 +86,7 @@ def test_a_region_is_pasted_back(qtbot, make_panel, picture, wait):
     panel, viewer, _ = make_panel(steps=10, seconds=0.05)
     viewer.add_image(picture, name="photo")
     labels = viewer.add_labels(np.ones((40, 48), int))
+    labels.data[0] = 0
     viewer.add_shapes([np.array([[9, 9], [9, 20], [15, 20], [15, 9]])], name="box")
     panel.form.mask.value = labels
     panel.form.region.value = RECTANGLE
