@@ -196,7 +196,7 @@ def test_the_line_under_the_mask_follows_the_brush_and_the_slider(qtbot, make_pa
 def test_the_line_under_the_mask_follows_the_visible_part(qtbot, make_panel):
     panel, viewer, _ = make_panel()
     viewer.add_image(np.zeros((200, 200)))
-    viewer.add_labels(np.tri(200, 200, 199, dtype=int))  # all but the corner
+    viewer.add_labels(np.tri(200, 200, 198, dtype=int))  # all but the corner
     viewer.canvas.size = (100, 100)
     viewer.scene.camera.center, viewer.scene.camera.zoom = (99.5, 99.5), 1
     panel.form.region.value = VISIBLE
