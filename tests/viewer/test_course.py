@@ -96,7 +96,7 @@ def test_during_a_run_the_newest_is_followed(viewer, course, begin):
         course.add(step(i))
         course.add(step(i + 1, image=False))
         assert shown(course) == i
-        assert course.where.text() == f"Iteration {i} (follows the run)"
+        assert course.where.text() == f"Iteration {i} (newest)"
     assert names(viewer) == ["photo", "photo (in progress)"]
     assert course.slider.value() == course.slider.maximum() == 2
     assert course.plot.points("loss")[0] == [1, 2, 10, 11, 20, 21]
@@ -299,7 +299,7 @@ def test_the_psnr_against_a_reference_is_plotted_and_said(qtbot, viewer, course,
     qtbot.waitUntil(lambda: course.plot.points("psnr")[0] == [1, 10, 14])
     expected = [20 * np.log10(255 / e) for e in (10, 1, 3)]
     np.testing.assert_allclose(course.plot.points("psnr")[1], expected)
-    assert course.where.text() == "Iteration 14 (follows the run) · 38.59 dB"
+    assert course.where.text() == "Iteration 14 (newest) · 38.59 dB"
     course.slider.setValue(1)
     assert course.where.text() == "Iteration 10 · 48.13 dB"
     viewer.layers.remove(clean)

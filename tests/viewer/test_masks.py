@@ -88,6 +88,7 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes():
 def test_what_the_mask_does_is_said():
     mask = np.zeros((100, 100), bool)
     assert "empty" in mask_statement(mask)
+    assert "every pixel" in mask_statement(~mask)
     mask[0, 0] = True
     assert mask_statement(mask) == "1 pixel (less than 0.1 %) will be replaced."
     mask[:12, :100] = True

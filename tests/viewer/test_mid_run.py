@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 
 import numpy as np
@@ -311,3 +312,26 @@ def test_what_the_solver_held_is_freed(
     if how in ("cancelled", "closed"):
         assert [ref() for ref in images] == [None] * len(images)
         assert viewer.layers == [viewer.layers["photo"]]
+
+
+def test_no_record_is_shown_within_another(in_window, picture, begun, goes_on, qtbot, monkeypatch):
+    depths, now = [], 0
+    shown = RestoreWidget._on_record
+
+    def counted(self, run, record):
+        nonlocal now
+        now += 1
+        depths.append(now)
+        shown(self, run, record)
+        # The next records are there before napari's progress bar handles events.
+        time.sleep(0.12)
+        now -= 1
+
+    monkeypatch.setattr(RestoreWidget, "_on_record", counted)
+    panel, _ = in_window(picture)
+    begun(panel)
+    goes_on(panel)
+    qtbot.waitUntil(lambda: len(depths) > 12, timeout=5000)
+    (bar,) = progress._all_instances
+    qtbot.waitUntil(lambda: bar.n > 0, timeout=5000)
+    assert max(depths) == 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_dred import Plan
+from napari_dred import InputError, Plan
+from napari_dred.viewer.advanced import RECTANGLE
+from napari_dred.viewer.forecast import plan_run
 from napari_dred.viewer.restore_widget import RestoreWidget
 
 pytestmark = pytest.mark.window
@@ -133,3 +135,64 @@ def test_a_complaint_goes_when_the_form_is_another(qtbot, make_panel, picture, h
     panel.status.value = "Done."
     panel.form.preset.value = "paper"
     assert panel.status.value == "Done."
+
+
+def test_a_complaint_of_a_run_goes_with_its_image(make_panel, picture, heard, wait):
+    panel, viewer, solver = make_panel(error=InputError("the image is too small"))
+    viewer.add_image(picture)
+    panel.restore_button.native.click()
+    wait(panel)
+    assert panel.status.value == "The image is too small."
+    panel.form.preset.value = "paper"
+    assert panel.status.value == ""
+    solver.error = None
+    panel.restore_button.native.click()
+    wait(panel)
+    assert panel.status.value.startswith("Done")
+    panel.form.image.value = viewer.add_image(picture, name="another")
+    assert panel.status.value == ""
+
+
+def test_what_was_worked_out_is_not_shown_for_another_image(qtbot, make_panel, picture):
+    panel, viewer, _ = make_panel(planner=FakePlanner())
+    first, second = viewer.add_image(picture), viewer.add_image(picture + 1)
+    panel.form.image.value = first
+    assert "σ 4.5" in forecast_done(qtbot, panel)
+    assert panel.form.sigma.native.text() == "4.50"
+    for image in (second, first):
+        panel.form.image.value = image
+        assert panel.plan_line.value == "Working out…"
+        assert panel.form.sigma.native.text() == "auto"
+        assert "σ 4.5" in forecast_done(qtbot, panel)
+        assert panel.form.sigma.native.text() == "4.50"
+    panel.form.estimate_sigma.value = False
+    panel.form.image.value = second
+    assert panel.form.sigma.value == 4.5  # what was typed holds for any image
+
+
+def test_a_full_mask_is_refused_before_the_press(qtbot, make_panel, picture):
+    panel, viewer, _ = make_panel(planner=plan_run)
+    viewer.add_image(picture)
+    viewer.add_labels(np.ones((40, 48), int))
+    assert panel.form.mask_line.value.startswith("The mask marks every pixel as missing")
+    qtbot.waitUntil(lambda: not panel.forecast.busy, timeout=20_000)  # torch is imported
+    said = panel.plan_line.value
+    assert said == "Nothing is observed: the mask marks every pixel as missing."
+
+
+def test_a_complaint_of_the_region_is_not_the_masks(qtbot, make_panel, picture):
+    panel, viewer, _ = make_panel(planner=FakePlanner())
+    viewer.add_image(picture)
+    viewer.add_labels(np.eye(40, 48, dtype=int))
+    panel.form.region.value = RECTANGLE
+    assert panel.form.mask_line.value == "40 pixels (2.1 %) will be replaced."
+    assert forecast_done(qtbot, panel).startswith("There is no Shapes layer; add one")
+
+
+def test_a_run_that_waited_shows_its_level_at_no_other_image(make_panel, picture, wait):
+    panel, viewer, _ = make_panel(steps=3)
+    viewer.add_image(picture)
+    panel.restore_button.native.click()
+    panel.form.image.value = viewer.add_image(picture, name="another")
+    wait(panel)
+    assert panel.form.sigma.native.text() == "auto"

@@ -56,7 +56,7 @@ def test_a_run_shows_its_progress_and_ends_with_one_new_layer(
     assert panel.bar.value > 0
     assert panel.bar.max == 40
     assert "256 MiB" in panel.plan_line.value
-    assert "12 s" in panel.plan_line.value
+    assert "about" not in panel.plan_line.value  # the status knows better
     assert "A note." in panel.plan_line.value
     assert panel.form.sigma.value == 3.25  # the estimate
     assert len(viewer.layers) == 3  # one preview, updated in place
@@ -85,6 +85,7 @@ def test_7_the_activity_dialog_counts_iterations_not_yields(qtbot, make_panel, p
     panel, viewer, _ = make_panel(steps=400, seconds=0.004)
     viewer.add_image(picture)
     running(qtbot, panel)
+    qtbot.waitUntil(lambda: len(progress._all_instances) == 1)
     (bar,) = progress._all_instances
     qtbot.waitUntil(lambda: bar.n > 50, timeout=5000)
     assert bar.total == 400

@@ -85,7 +85,7 @@ def test_the_preview_cannot_be_chosen(qtbot, make_panel, picture):
 def test_a_region_is_pasted_back(qtbot, make_panel, picture, wait):
     panel, viewer, _ = make_panel(steps=10, seconds=0.05)
     viewer.add_image(picture, name="photo")
-    labels = viewer.add_labels(np.ones((40, 48), int))
+    labels = viewer.add_labels(np.tri(40, 48, 46, dtype=int))  # all but the corner
     viewer.add_shapes([np.array([[9, 9], [9, 20], [15, 20], [15, 9]])], name="box")
     panel.form.mask.value = labels
     panel.form.region.value = RECTANGLE

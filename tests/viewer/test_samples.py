@@ -46,3 +46,26 @@ def test_damaged_metadata_of_a_sample_are_said_in_words(make_panel, heard, told)
     (said,) = heard
     assert str(said.message).startswith("The layer 'odd' tells of a sample what is wrong: ")
     assert panel.form.parameters().scale == 1
+
+
+@pytest.mark.window
+def test_the_mask_of_a_sample_is_for_no_other_image(make_panel):
+    panel, viewer, _ = make_panel()
+    form = panel.form
+    for layer in samples.damaged_scan():
+        viewer.add_layer(Layer.create(*layer))
+    scan, mask = viewer.layers
+    assert (form.image.value, form.mask.value, form.holes.value) == (scan, mask, True)
+    own = viewer.add_image(scan.data.copy(), name="own")
+    form.image.value = own
+    assert (form.mask.value, form.holes.value) == (None, False)
+    form.holes.value = True
+    assert form.mask.value is None
+    form.image.value = scan
+    assert (form.mask.value, form.holes.value) == (mask, True)
+    form.holes.value = False
+    form.image.value = own
+    form.holes.value = True
+    assert form.mask.value is None
+    form.mask.value = mask  # who chooses it by hand wants it
+    assert (form.read().mask == (mask.data != 0)).all()

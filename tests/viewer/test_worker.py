@@ -143,6 +143,7 @@ def test_3_what_the_solver_holds_is_freed_when_the_run_has_finished(qtbot, start
             ended.set()
 
     worker = start(endless)
+    worker.yielded.connect(lambda record: isinstance(record, Step) and worker.job.shown(record))
     under_way(qtbot, worker)
     worker.quit()
     ends_within(qtbot, worker)
@@ -178,7 +179,7 @@ def test_4_a_fast_solver_does_not_flood_the_window(qtbot, start, fake_solver):
         time.sleep(0.005)
         if record is not None and getattr(record, "image", None) is not None:
             seconds.append(time.monotonic())
-            worker.job.image_shown()
+            worker.job.shown(record)
 
     worker = start(solver)
     worker.yielded.connect(slow_slot)
@@ -198,7 +199,7 @@ def test_4b_a_new_image_waits_until_the_last_one_was_shown(qtbot, start, fake_so
     assert solver.images == 1
     eager = fake_solver(steps=60, seconds=0.01)
     worker = start(eager, image_interval=0.0)
-    worker.yielded.connect(lambda record: worker.job.image_shown())
+    worker.yielded.connect(lambda record: isinstance(record, Step) and worker.job.shown(record))
     ends_within(qtbot, worker, 10)
     assert eager.images > 5
 

@@ -71,6 +71,7 @@ class Course(QWidget):
             "and when the run is over the result."
         )
         self.where = QLabel()
+        self.where.setWordWrap(True)
         self.where.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.keep_button = PushButton(
             text="Keep this one", tooltip="Add the image that the slider shows as a new layer."
@@ -262,8 +263,7 @@ class Course(QWidget):
         if snapshot is None:
             self.where.setText("The result" if self._has_result else "")
             return
-        follows = self._looks_at is None
-        told = (" (follows the run)" if self._running else " (newest)") if follows else ""
+        told = " (newest)" if self._looks_at is None else ""
         psnr = self._psnr.get(snapshot.iteration)
         measured = "" if psnr is None else f" · {decibels(psnr)}"
         self.where.setText(f"Iteration {snapshot.iteration}{told}{measured}")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label
+from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
 from napari.layers import Layer
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
@@ -151,6 +151,13 @@ def line() -> Label:
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     label.native.setSizePolicy(policy)
     return label
+
+
+def row(*buttons: PushButton) -> Container[Any]:
+    """Buttons side by side."""
+    box: Container[Any] = Container(widgets=list(buttons), layout="horizontal", labels=False)
+    box.margins = (0, 0, 0, 0)
+    return box
 
 
 def align_labels(container: Container[Any]) -> None:

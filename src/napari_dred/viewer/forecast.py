@@ -34,6 +34,7 @@ Planner = Callable[
     [NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters, NDArray[Any] | None], Plan
 ]
 
+_WORKING = "Working out…"
 _TASKS = {"denoise": "Denoising", "inpaint": "Inpainting", "deblur": "Deblurring"}
 
 
@@ -114,15 +115,18 @@ def noise_kind(plan: Plan) -> str:
     return f"{kind} + impulse" if plan.impulses else kind
 
 
-def plan_statement(plan: Plan) -> str:
-    """What a run does, on how many pixels, with which noise, memory, time and device."""
+def plan_statement(plan: Plan, *, timed: bool = True) -> str:
+    """What a run does, on how many pixels, with which noise, memory, time and device.
+
+    A run under way knows its time better: then it is left out (`timed=False`).
+    """
     height, width = plan.shape[:2]
     facts = [
         _TASKS.get(plan.task, "Super-resolution"),
         f"{height} × {width} pixels",
         f"{noise_kind(plan)} noise, σ {plan.sigma:.3g}",
         memory(plan.memory),
-        f"about {duration(plan.seconds)}",
+        *([f"about {duration(plan.seconds)}"] if timed else []),
         plan.device,
     ]
     return " · ".join(facts)
@@ -175,6 +179,12 @@ class Forecast:
             return
         took = 0.0 if self._last is None else min(self._last.seconds, LONGEST_DELAY)
         self._timer.start(round(1000 * max(self._delay, took)))
+
+    def forget(self) -> None:
+        """What was worked out was for another image."""
+        self._last = None
+        if not self._paused:
+            self.line.value = _WORKING
 
     def pause(self) -> None:
         """Start nothing and show nothing more; what is being worked out is thrown away."""
@@ -258,7 +268,7 @@ def _work(
         if last is not None and last.plan is not None and last.key == key:
             return last
         yield "\n".join(
-            [_size(image, region, parameters.scale), *_replaced(mask, region), "Working out…"]
+            [_size(image, region, parameters.scale), *_replaced(mask, region), _WORKING]
         )
         plan = planner(image, mask, region, parameters, psf)
         text = "\n".join([plan_statement(plan), *_replaced(mask, region, plan)])

@@ -308,7 +308,8 @@ class RestoreForm(Container[Any]):
 
     def _on_image(self, image: Image | None) -> None:
         """Fill in what is known of a sample's damage; the next image has other damage."""
-        self._marks.forget()
+        self._marks.on_image(image)
+        self._noise.forget()
         try:
             told = None if image is None else damage_of(image)
         except InputError as e:
@@ -321,6 +322,8 @@ class RestoreForm(Container[Any]):
             self._noise.show(known)
             self._symptoms.follow()
             self._marks.on_ticked(True)
+        if told is not None:
+            self._marks.propose()
         self._is_sample = told is not None
 
     def _on_plane(self, event: Any = None) -> None:

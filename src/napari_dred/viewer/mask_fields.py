@@ -16,6 +16,7 @@ from napari_dred.text import sentence
 from napari_dred.viewer.fields import LayerChoice, help_of, line
 from napari_dred.viewer.find_missing import FindMissing
 from napari_dred.viewer.masks import check_mask, mask_statement, read_mask_and_labels
+from napari_dred.viewer.samples import may_mask
 from napari_dred.viewer.watch import Watch
 from napari_dred.volumes import Region
 
@@ -117,7 +118,7 @@ class MaskFields:
         elif image is not None:
             try:
                 mask, several = self._look(layer, image)
-                self.line.value = mask_statement(mask, region and region(image))
+                self.line.value = mask_statement(mask, _part(region, image))
             except InputError as e:
                 self.line.value = sentence(str(e))
         for widget in self.widgets:
@@ -137,8 +138,11 @@ class MaskFields:
         """Whoever wants no holes gets no mask unasked."""
         self.declined = not ticked
 
-    def propose(self) -> None:
-        """Choose the only mask that there is, if none was chosen."""
+    def propose(self, last: Labels | Shapes | None = None) -> None:
+        """Choose the last mask, or else the only one that there is, if none was chosen."""
+        image = self._image()
+        if last is not None and image is not None and last in self.layer.choices:
+            self.layer.value = last if may_mask(last, image) else None
         self._propose(*(x for x in self._viewer.layers if isinstance(x, Labels)))
 
     def on_inserted(self, layer: Layer) -> None:
@@ -150,6 +154,13 @@ class MaskFields:
         """Fill in the label, for the mask that is chosen or the one that will be."""
         self.label.value = label or 0
         self._labelled = self.layer.value
+
+    def on_image(self, image: Image | None) -> None:
+        """A sample's mask is for its own image."""
+        self.forget()
+        mask = self.layer.value
+        if image is not None and mask is not None and not may_mask(mask, image):
+            self.layer.value = None
 
     def choose(self, layer: Labels | Shapes) -> None:
         """Choose a layer that is new."""
@@ -179,8 +190,18 @@ class MaskFields:
         image = self._image()
         if image is None or self.layer.value is not None or len(layers) != 1:
             return
+        if not may_mask(layers[0], image):
+            return
         try:
             check_mask(layers[0], image, self._viewer)
         except InputError:
             return
         self.choose(layers[0])
+
+
+def _part(region: Callable[[Image], Region | None] | None, image: Image) -> Region | None:
+    """The part that is restored; what is wrong with it is not the mask's to tell."""
+    try:
+        return None if region is None else region(image)
+    except InputError:
+        return None

@@ -161,6 +161,8 @@ def place_of_mask(labels: Labels, image: Image, viewer: ViewerModel) -> tuple[An
 
 def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str:
     """What a run will do to the pixels under the mask, in words."""
+    if mask.all():
+        return "The mask marks every pixel as missing: leave some of them unmarked."
     inside = mask if region is None else mask[region.clipped(*mask.shape).slices]
     count = int(np.count_nonzero(inside))
     if count == 0:

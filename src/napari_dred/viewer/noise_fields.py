@@ -59,6 +59,11 @@ class NoiseFields:
         self._adapt(min(sigma, self.sigma.max))
         self.sigma.set_exact(sigma)
 
+    def forget(self) -> None:
+        """An estimate was of another image."""
+        if self.estimate.value:
+            self.sigma.set_exact(0)
+
     def refresh(self) -> None:
         """Bring what depends on other fields up to date."""
         self.sigma.enabled = not self.estimate.value

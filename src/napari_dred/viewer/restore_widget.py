@@ -16,7 +16,7 @@ from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import sentence
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.docks import dock_with_others
-from napari_dred.viewer.fields import alive, line
+from napari_dred.viewer.fields import alive, line, row
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY
@@ -62,7 +62,7 @@ class RestoreWidget(Container[Any]):
             text="Stop && keep", tooltip="End now and keep the best image so far."
         )
         self.cancel_button = PushButton(text="Cancel", tooltip="End now and keep nothing.")
-        buttons = _row(self.pause_button, self.stop_button, self.cancel_button)
+        buttons = row(self.pause_button, self.stop_button, self.cancel_button)
         self.bar = ProgressBar(value=0, max=1)
         self.forecast = Forecast(self.form.inputs, self.form.show_plan, planner)
         self.plan_line = self.forecast.line
@@ -72,10 +72,10 @@ class RestoreWidget(Container[Any]):
         # Before the buttons: the tab key goes through the children in the order in which they came.
         fields = Scroll(self.form.native)
         fields.setParent(self.native)
-        self._complaint = ""  # what the status line says of the form as it stands
+        self._complaint = ""  # in the status line, of the form as it was
         self.extend(
             [
-                _row(self.preview_button, self.restore_button),
+                row(self.preview_button, self.restore_button),
                 buttons,
                 self.bar,
                 self.status,
@@ -87,6 +87,7 @@ class RestoreWidget(Container[Any]):
         self.native.layout().insertWidget(0, fields)
         self.native.layout().addWidget(self.course)
         self.form.changed.connect(self._on_form)
+        self.form.image.changed.connect(self._on_image)
         self.preview_button.clicked.connect(
             lambda: self.restore(preset="preview", method=None, iterations=None)
         )
@@ -124,7 +125,6 @@ class RestoreWidget(Container[Any]):
             request = self.form.request(**changes)
         except InputError as e:
             self._say(e, show_warning)
-            self._complaint = self.status.value
             return
         except MemoryError:
             self._say(RestorationError(_NO_MEMORY), show_error)
@@ -140,6 +140,11 @@ class RestoreWidget(Container[Any]):
         if self._complaint and self.status.value == self._complaint:
             self.status.value = self._complaint = ""  # it may be so no longer
         self.forecast.refresh()
+
+    def _on_image(self) -> None:
+        self.forecast.forget()
+        if self._run is None:
+            self.status.value = ""  # it was said of another image
 
     def _on_pause(self) -> None:
         if self._run is None:
@@ -178,9 +183,8 @@ class RestoreWidget(Container[Any]):
         if not run.worker.control.stopped and not run.worker.is_paused:
             self.status.value = run.clock.line(f"{record.note} " if record.note else "")
         self.course.add(record)
-        if record.image is not None:
-            run.worker.job.image_shown()
         run.advance(record)
+        run.worker.job.shown(record)
 
     def _on_result(self, run: Run, result: Result) -> None:
         if not self._listens(run):
@@ -249,8 +253,9 @@ class RestoreWidget(Container[Any]):
         worker.start()
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
-        self.form.show_plan(plan)
-        self.plan_line.value = "\n".join([plan_statement(plan), *plan.notes])
+        if run.source.layer() is self.form.image.value:
+            self.form.show_plan(plan)
+        self.plan_line.value = "\n".join([plan_statement(plan, timed=False), *plan.notes])
         self.status.value = "Running…"
         run.plan = plan
         run.begin()
@@ -304,8 +309,8 @@ class RestoreWidget(Container[Any]):
 
     def _say(self, error: Exception, show: Any) -> None:
         """One plain sentence, in the panel and as a notification."""
-        self.status.value = sentence(str(error))
-        show(self.status.value)
+        self.status.value = self._complaint = sentence(str(error))
+        show(self._complaint)
 
     def _say_fault(self, error: Exception) -> None:
         """A fault of the program: with its traceback, so that it can be reported."""
@@ -333,9 +338,3 @@ class RestoreWidget(Container[Any]):
             for x in self._viewer.layers
             if isinstance(x, kind) and x is not preview and HELPER_KEY not in x.metadata
         ]
-
-
-def _row(*buttons: PushButton) -> Container[Any]:
-    row: Container[Any] = Container(widgets=list(buttons), layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row

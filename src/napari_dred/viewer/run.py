@@ -6,12 +6,14 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 from napari.utils import progress
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 import napari_dred
 from napari_dred.core.errors import InputError
@@ -102,7 +104,7 @@ class Run:
         self.plan: Plan | None = None
         self.clock = Clock()
         self._activity: progress | None = None
-        self._over = False
+        self._over = self._advancing = False
 
     # Where its images lie.
 
@@ -223,22 +225,30 @@ class Run:
         """Whether this is the run that is asked for."""
         return request.equals(Request(self.source, self.parameters))
 
-    # How far it is.
+    # How far it is. What napari's dialog shows anew makes it handle events, the next records
+    # among them: that must not happen while a record is being shown, only when it has been.
 
     def begin(self) -> None:
         """Show the run in napari's activity dialog; in the main thread, like all of this."""
+        QTimer.singleShot(0, self._begin)
+
+    def advance(self, step: Step) -> None:
+        """Show there how far it is."""
+        QTimer.singleShot(0, partial(self._advance, step))
+
+    def _begin(self) -> None:
         activity = progress(total=0, desc=f"Restoring {self.plane.name}")
-        # Making it handles events, the end of this run perhaps among them.
-        if self._over:
+        if self._over:  # before, or while events were handled
             activity.close()
         else:
             self._activity = activity
 
-    def advance(self, step: Step) -> None:
-        """Show there how far it is."""
-        if self._activity is not None:
+    def _advance(self, step: Step) -> None:
+        if self._activity is not None and not self._advancing:
+            self._advancing = True
             self._activity.total = step.total
             self._activity.update(step.iteration - self._activity.n)
+            self._advancing = False
 
     def end(self) -> None:
         """Take it out of the dialog."""

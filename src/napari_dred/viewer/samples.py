@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Under this key of a sample's metadata lies what is known of its damage, as fields of
 #: `Parameters`; the panel takes it from there.
 SAMPLE_KEY = "napari-dred-sample"
+#: Under this key of the metadata of a sample's image and of its mask lies the sample's name.
+MASKED_KEY = "napari-dred-sample-masked"
 MASK_COLOUR = "#00ff40"
 
 
@@ -40,7 +42,7 @@ def low_resolution() -> list[LayerData]:
 
 
 def _layers(sample: samples.Sample) -> list[Any]:
-    image = {
+    image: dict[str, Any] = {
         "name": sample.name,
         "rgb": sample.image.ndim == 3,
         "contrast_limits": (0, 255),
@@ -50,14 +52,22 @@ def _layers(sample: samples.Sample) -> list[Any]:
     if sample.mask is not None:
         from napari.utils.colormaps import DirectLabelColormap
 
+        image["metadata"] |= {MASKED_KEY: sample.name}
         mask = {
             "name": f"{sample.name} (mask)",
             "opacity": 0.6,
+            "metadata": {MASKED_KEY: sample.name},
             # Any label is a missing pixel: one colour for all, which no photograph has.
             "colormap": DirectLabelColormap(color_dict={0: "transparent", None: MASK_COLOUR}),
         }
         layers.append((sample.mask.astype("uint8"), mask, "labels"))
     return layers
+
+
+def may_mask(mask: Layer, image: Layer) -> bool:
+    """Whether a mask can be meant for an image: a sample's is for no other one."""
+    name = mask.metadata.get(MASKED_KEY)
+    return name is None or name == image.metadata.get(MASKED_KEY)
 
 
 def damage_of(layer: Layer) -> Parameters | None:

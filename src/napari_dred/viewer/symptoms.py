@@ -34,16 +34,15 @@ class Symptom:
     end: Callable[[], None]
 
 
-def layer_symptom(box: CheckBox, layer: ValueWidget[Any], propose: Callable[[], None]) -> Symptom:
-    """Told by a layer that is chosen; `propose` may choose one."""
+def layer_symptom(
+    box: CheckBox, layer: ValueWidget[Any], propose: Callable[[Any], None]
+) -> Symptom:
+    """Told by a layer that is chosen; `propose` takes the last one and may choose one."""
 
     last: Any = None
 
     def begin() -> None:
-        if last is not None and last in layer.choices:  # type: ignore[attr-defined]
-            layer.value = last
-        else:
-            propose()
+        propose(last)
 
     def end() -> None:
         nonlocal last

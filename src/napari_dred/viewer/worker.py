@@ -57,9 +57,12 @@ class Job:
         self._image_interval = image_interval
         self._dtype = dtype
         self._last_record = self._last_image = -float("inf")
-        # One slot for an image on its way to the window; set while it is free.
-        self._slot = threading.Event()
-        self._slot.set()
+        # One slot for a record on its way to the window, and one for an image, which comes at any
+        # rate once it was requested; set while it is free. Where drawing is slower than iterating,
+        # the window would be kept from all else.
+        self._record_slot, self._image_slot = threading.Event(), threading.Event()
+        self._record_slot.set()
+        self._image_slot.set()
 
     def records(self) -> Generator[Plan | Step | None, None, Result | None]:
         """Drive the solver; give what is worth showing and return its result.
@@ -103,16 +106,18 @@ class Job:
             return True
         if record.image is not None:
             self._last_image = self._last_record = now
-            self._slot.clear()
+            self._record_slot.clear()
+            self._image_slot.clear()
             return True
-        if self._slot.is_set() and now - self._last_image >= self._image_interval:
+        if self._image_slot.is_set() and now - self._last_image >= self._image_interval:
             self.control.request_image()
         if (
             record.note
             or record.iteration == record.total
-            or now - self._last_record >= RECORD_INTERVAL
+            or (self._record_slot.is_set() and now - self._last_record >= RECORD_INTERVAL)
         ):
             self._last_record = now
+            self._record_slot.clear()
             return True
         return False
 
@@ -125,9 +130,12 @@ class Job:
         values = ValueRange(0, 1, self._dtype)
         return replace(record, image=values.restore_dtype(image, self._dtype))
 
-    def image_shown(self) -> None:
-        """Say that the last image was shown, so that another may come."""
-        self._slot.set()
+    def shown(self, record: Step) -> None:
+        """Say that a record was shown, so that in a moment another may come."""
+        self._last_record = time.monotonic()
+        self._record_slot.set()
+        if record.image is not None:
+            self._image_slot.set()
 
     def release(self) -> None:
         """Let go of everything the run held; to be called when its thread has left it."""
