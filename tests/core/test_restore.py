@@ -116,13 +116,23 @@ def test_polishing_belongs_to_dred() -> None:
     assert (p.polish, p.blend, p.held_out) == (0, 0, 0)
 
 
-def test_the_result_is_the_mean_of_both_runs() -> None:
+def test_the_result_is_the_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admm_module, "LEARNED", 1)
     options = {**TINY, "polish": 2, "output_dtype": "float32"}
     both = restore(_image(), **(options | {"blend": 3}))
     assert [(s.iteration, s.total) for s in both.steps] == [(k, 8) for k in range(1, 9)]
     first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
     second = restore(_image(), **options)
     np.testing.assert_allclose(both.image, (first.image + second.image) / 2, atol=0.01)
+
+
+def test_a_short_run_stays_near_the_first() -> None:
+    options = {**TINY, "blend": 3, "polish": 2, "output_dtype": "float32", "iterations": 15}
+    result = restore(_image(), **options)
+    first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
+    second = restore(_image(), **(options | {"blend": 0}))
+    expected = 0.95 * first.image + 0.05 * second.image
+    np.testing.assert_allclose(result.image, expected, atol=0.01)
 
 
 def test_a_run_that_is_stopped_early_keeps_what_the_first_one_came_to() -> None:
@@ -163,6 +173,7 @@ def test_a_run_ends_with_the_image_of_the_least_held_out_error(
     scripted: _Scripted, monkeypatch: pytest.MonkeyPatch, polish: int, stride: int
 ) -> None:
     monkeypatch.setattr(admm_module, "look_every", lambda device: stride)
+    monkeypatch.setattr(admm_module, "LEARNED", 1)
     options = TINY | {"blend": 4, "polish": polish, "output_dtype": "float32"}
     result = restore(_image(), **(options | {"iterations": 1000}))
     ended = 4 + scripted.turn + stopping.PATIENCE + polish
@@ -216,7 +227,7 @@ def test_a_psf_off_its_middle_is_said(at: tuple[int, int], said: str) -> None:
 
 
 def test_samples_too_large_to_compute_with_are_refused() -> None:
-    with pytest.raises(InputError, match=r"samples of size 2e\+300; divide"):
+    with pytest.raises(InputError, match=r"samples of size 2e\+300, too large"):
         plan(np.full((16, 16), -2e300), **QUICK)
 
 
@@ -573,7 +584,7 @@ ODD = np.zeros((32, 40), bool)
         (_image(), {"scale": 5}, "scale is 5"),
         (_image(), {"task": "inpaint"}, "needs a mask that marks"),
         (_image(), {"task": "inpaint", "mask": np.zeros((32, 40))}, "marks at least one"),
-        (np.array([-1.7e308, 1.7e308] * 50).reshape(10, 10), {"sigma": 0}, "too far"),
+        (np.array([-1.7e308, 1.7e308] * 50).reshape(10, 10), {"sigma": 0}, "too large"),
         (np.full((9, 9), 5.0), {"sigma": 1e6}, "more than half the range"),
         (np.stack([_image(), _image() * np.nan], -1), {}, "no sample of channel 1"),
         (_image(), {"task": "sr"}, "needs a scale above 1"),

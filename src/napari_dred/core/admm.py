@@ -23,6 +23,7 @@ from napari_dred.core.stopping import LOOK_EVERY, BestImage, HeldOut
 KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
 # a multiple of `look_every`
 MAX_FAILURES = 5
+LEARNED = 150  # iterations after which the network's image is worth as much as the other
 
 
 @dataclass
@@ -45,7 +46,8 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     The first takes `p.blend` calls of the denoiser and gives an image by itself. The second
     brings the result of `admm` back to the data in `p.polish` calls. What comes out is the
     mean of both images: network and denoiser err differently, so that the mean is nearer to
-    the truth than either. On the way there the share of the second grows from 0 to 1/2.
+    the truth than either. On the way there the share of the second grows from 0 to 1/2; a run
+    that ends before the network has learned much of the image leaves it at less.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
@@ -59,14 +61,15 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
         kept = None if state.kept is None else done + state.kept
         return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
 
-    last = None
+    last, share = None, 0.0
     for last in admm(problem, p):
-        yield blended(last, 0.5 if last.final else last.iteration / p.iterations / 2)
+        share = 0.5 * min(1.0, last.iteration / LEARNED)
+        yield blended(last, share if last.final else share * last.iteration / p.iterations)
     if last is not None and p.polish:
         done += last.iteration
         kept = None if last.kept is None else last.kept - last.iteration
         for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
-            yield blended(dataclasses.replace(state, kept=kept), 0.5)
+            yield blended(dataclasses.replace(state, kept=kept), share)
 
 
 def total_iterations(p: Parameters) -> int:

@@ -14,7 +14,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
-from napari_dred.core.values import ValueRange
+from napari_dred.core.values import ValueRange, check_size
 
 ENOUGH_OBSERVED = 0.25  # of a sample's pixels, for its noise to be measured
 
@@ -77,8 +77,10 @@ def calibrate(
     Raises
     ------
     InputError
-        If no sample is observed, or the given level does not fit the range.
+        If no sample is observed, samples are too large to compute with, or the given level does
+        not fit the range.
     """
+    check_size(*extremes)
     pairs = [
         (np.where(o, a, np.zeros((), a.dtype)), o)
         for a, o in zip(map(_planes, samples), map(_planes, observed), strict=True)

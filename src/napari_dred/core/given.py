@@ -19,11 +19,10 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
 from napari_dred.core.presets import fill_in
 from napari_dred.core.records import Plan, PSFRecord
-from napari_dred.core.values import ValueRange
+from napari_dred.core.values import ValueRange, check_size
 
 MIN_SIDE = 8
 MAX_CHANNELS = 16
-LARGEST = 1e30  # of a sample: beyond that float32, in which all is computed, overflows
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
 
 
@@ -129,9 +128,7 @@ def check(
             raise InputError(f"no sample of {which} is a finite number")
     if not observed.any(axis=(1, 2)).all():
         raise InputError("nothing is observed: the mask marks every pixel as missing")
-    largest = max(abs(float(end)) for end in (planes[observed].min(), planes[observed].max()))
-    if largest > LARGEST:
-        raise InputError(f"the image has samples of size {largest:.3g}; divide it by some number")
+    check_size(float(planes[observed].min()), float(planes[observed].max()))
     if psf is not None and p.blur_sigma:
         raise InputError(f"blur_sigma is {p.blur_sigma:g} and a PSF is given; give one of them")
     kernel = None

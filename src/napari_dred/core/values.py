@@ -13,6 +13,24 @@ from napari_dred.core.errors import InputError
 HEADROOM = 3.0  # in standard deviations of the noise, on both sides of the range
 
 
+LARGEST = 1e30  # of a sample: beyond that float32, in which all is computed, overflows
+
+
+def check_size(low: float, high: float) -> None:
+    """Refuse samples that cannot be computed with.
+
+    Raises
+    ------
+    InputError
+    """
+    largest = max(abs(low), abs(high))
+    if largest > LARGEST:
+        raise InputError(
+            f"the image has samples of size {largest:.3g}, too large to compute with; divide it by "
+            "some number, or mark the outliers as missing"
+        )
+
+
 @dataclass(frozen=True)
 class ValueRange:
     """The sample values that 0 and 1 of the solver stand for.
@@ -39,7 +57,7 @@ class ValueRange:
 
         Parameters
         ----------
-        image : array of any real dtype
+        image : array of any real dtype, its samples no larger than `LARGEST`
         observed : bool array of the same shape, at least one True
         sigma : float
             Standard deviation of the noise, in sample values.
@@ -56,11 +74,6 @@ class ValueRange:
             span_low, span_high = float(samples.min()), float(samples.max())
             headroom = HEADROOM * sigma
         span = span_high - span_low
-        if not np.isfinite(2 * span):
-            raise InputError(
-                f"the image's samples reach from {span_low:g} to {span_high:g}, "
-                "which is too far to compute with; mark the outliers as missing"
-            )
         if sigma > span / 2:
             raise InputError(
                 f"sigma is {sigma:g}, more than half the range of the image's samples "

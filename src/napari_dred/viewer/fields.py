@@ -10,7 +10,7 @@ from typing import Any
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, PushButton
 from napari.layers import Layer
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_dred.core.parameters import Parameters
@@ -141,6 +141,16 @@ class LayerChoice(ComboBox):
             self.changed.emit(self.value)
 
 
+class _WholeText(QObject):
+    """Keeps a label that wraps from being squeezed to less than its text needs."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        looked_at = (QEvent.Type.Resize, QEvent.Type.Paint)  # a new text alone resizes nothing
+        if isinstance(watched, QLabel) and event is not None and event.type() in looked_at:
+            watched.setMinimumHeight(watched.heightForWidth(watched.width()))
+        return bool(super().eventFilter(watched, event))
+
+
 def line() -> Label:
     """A line of text that wraps instead of making the panel wide."""
     label = Label(value="")
@@ -150,6 +160,7 @@ def line() -> Label:
     policy = label.native.sizePolicy()  # with the height that follows from the width
     policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
     label.native.setSizePolicy(policy)
+    label.native.installEventFilter(_WholeText(label.native))
     return label
 
 
