@@ -98,8 +98,9 @@ def test_all_that_is_imported_is_declared_and_the_reverse():
     names -= sys.stdlib_module_names | {"napari_dred"}
     sources = {name: {_normal(d) for d in distributions.get(name, [])} & declared for name in names}
     assert [name for name, found in sources.items() if not found] == []
-    # npe2 reads the manifest; scikit-image's wavelets are those of an optional package.
-    assert set().union(*sources.values()) | {"npe2", "pywavelets"} == declared
+    # npe2 reads the manifest; scikit-image's wavelets are those of an optional package, and
+    # tifffile's compressions too.
+    assert set().union(*sources.values()) | {"imagecodecs", "npe2", "pywavelets"} == declared
 
 
 def test_nothing_has_an_upper_bound():
