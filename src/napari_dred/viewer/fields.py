@@ -147,7 +147,7 @@ class _WholeText(QObject):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         looked_at = (QEvent.Type.Resize, QEvent.Type.Paint)  # a new text alone resizes nothing
         if isinstance(watched, QLabel) and event is not None and event.type() in looked_at:
-            watched.setMinimumHeight(watched.heightForWidth(watched.width()))
+            watched.setMinimumHeight(max(0, watched.heightForWidth(watched.width())))
         return bool(super().eventFilter(watched, event))
 
 
