@@ -118,6 +118,7 @@ def test_polishing_belongs_to_dred() -> None:
 
 def test_the_result_is_the_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admm_module, "LEARNED", 1)
+    monkeypatch.setattr(admm_module, "MISSED", np.inf)
     options = {**TINY, "polish": 2, "output_dtype": "float32"}
     both = restore(_image(), **(options | {"blend": 3}))
     assert [(s.iteration, s.total) for s in both.steps] == [(k, 8) for k in range(1, 9)]
@@ -126,7 +127,17 @@ def test_the_result_is_the_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(both.image, (first.image + second.image) / 2, atol=0.01)
 
 
-def test_a_short_run_stays_near_the_first() -> None:
+def test_a_network_that_misses_the_data_counts_for_little() -> None:
+    options = TINY | {"blend": 3, "iterations": 150, "sigma": 0.5, "output_dtype": "float32"}
+    result = restore(_image(), **options)
+    first = restore(_image(), preset="preview", iterations=3, sigma=0.5, output_dtype="float32")
+    second = restore(_image(), **(options | {"blend": 0}))
+    away = np.abs(second.image - first.image).mean()
+    assert 0 < np.abs(result.image - first.image).mean() < 0.05 * away
+
+
+def test_a_short_run_stays_near_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admm_module, "MISSED", np.inf)
     options = {**TINY, "blend": 3, "polish": 2, "output_dtype": "float32", "iterations": 15}
     result = restore(_image(), **options)
     first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
@@ -174,6 +185,7 @@ def test_a_run_ends_with_the_image_of_the_least_held_out_error(
 ) -> None:
     monkeypatch.setattr(admm_module, "look_every", lambda device: stride)
     monkeypatch.setattr(admm_module, "LEARNED", 1)
+    monkeypatch.setattr(admm_module, "MISSED", np.inf)
     options = TINY | {"blend": 4, "polish": polish, "output_dtype": "float32"}
     result = restore(_image(), **(options | {"iterations": 1000}))
     ended = 4 + scripted.turn + stopping.PATIENCE + polish

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.errors import RestorationError
-from napari_dred.core.hqs import descend, polish
+from napari_dred.core.hqs import LEAST_SIGMA, descend, polish
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.prior import Prior
 from napari_dred.core.parameters import Parameters
@@ -24,6 +24,7 @@ KEEP_EVERY = 20  # iterations between two copies of the state that a failure goe
 # a multiple of `look_every`
 MAX_FAILURES = 5
 LEARNED = 150  # iterations after which the network's image is worth as much as the other
+MISSED = 1.5  # noise levels by which its image may miss the data and still be
 
 
 @dataclass
@@ -46,8 +47,9 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     The first takes `p.blend` calls of the denoiser and gives an image by itself. The second
     brings the result of `admm` back to the data in `p.polish` calls. What comes out is the
     mean of both images: network and denoiser err differently, so that the mean is nearer to
-    the truth than either. On the way there the share of the second grows from 0 to 1/2; a run
-    that ends before the network has learned much of the image leaves it at less.
+    the truth than either. On the way there the share of the second grows from 0 to 1/2. It stays
+    lower where the network has not learned the image: in a run of few iterations, or where its
+    image misses the data by much more than the noise.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
@@ -56,20 +58,27 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
             yield state
             first, done = state.x, state.iteration
 
-    def blended(state: State, share: float) -> State:
+    def blended(state: State, share: Tensor) -> State:
         x = state.x if first is None else torch.lerp(first, state.x, share)
         kept = None if state.kept is None else done + state.kept
         return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
 
-    last, share = None, 0.0
+    last, share = None, torch.zeros(())
     for last in admm(problem, p):
-        share = 0.5 * min(1.0, last.iteration / LEARNED)
-        yield blended(last, share if last.final else share * last.iteration / p.iterations)
+        if first is not None:
+            share = 0.5 * min(1.0, last.iteration / LEARNED) * _fit(problem, last.x)
+        yield blended(last, share if last.final else share * (last.iteration / p.iterations))
     if last is not None and p.polish:
         done += last.iteration
         kept = None if last.kept is None else last.kept - last.iteration
         for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
             yield blended(dataclasses.replace(state, kept=kept), share)
+
+
+def _fit(problem: Problem, x: Tensor) -> Tensor:
+    """1 if X meets the data to about the noise level; else the less the more it misses them."""
+    error = problem.misfit(problem.operator.forward(x)).sqrt() / max(problem.sigma, LEAST_SIGMA)
+    return (MISSED / error).square().clamp(max=1)
 
 
 def total_iterations(p: Parameters) -> int:
