@@ -657,6 +657,6 @@ def test_what_a_command_imports(folder: Path, arguments: list[str], torch: bool)
 
 
 FEW_ITERATIONS = (
-    "run = cli._run\n"
-    "cli._run = lambda i, m, k, p: run(i, m, k, p.replace(iterations=1, preset='preview'))\n"
+    "run = cli.drive\n"
+    "cli.drive = lambda i, m, k, p: run(i, m, k, p.replace(iterations=1, preset='preview'))\n"
 )

@@ -11,33 +11,26 @@ import json
 import logging
 import math
 import os
-import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from napari_dred.check import Settings
-from napari_dred.core.control import Control
+from napari_dred.check_cli import check
 from napari_dred.core.errors import InputError, RestorationError
-from napari_dred.core.methods import DENOISERS
 from napari_dred.core.parameters import Parameters
-from napari_dred.options import TwoLists, chosen, parameter_options
+from napari_dred.options import FILE, TwoLists, chosen, json_option, parameter_options
 from napari_dred.psf_cli import psf
 from napari_dred.stack_cli import STACK_OPTIONS, batch, is_for_stacks, restore_file, stack_options
-from napari_dred.text import duration, memory
+from napari_dred.terminal import drive, say
+from napari_dred.text import duration
 
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from numpy.typing import NDArray
-
-    from napari_dred.core.records import Plan, Result
-    from napari_dred.volumes import Region
+    pass
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -72,39 +65,6 @@ def _complain(text: str, code: int) -> int:
     return code
 
 
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
-)
-_file = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
-
-
-def _settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say how a denoiser is measured; `check.Settings` has the defaults."""
-    for name, kind, words in reversed(
-        [
-            ("epsilon", click.FloatRange(0, 1, min_open=True), "Part by which X gets brighter."),
-            ("rho", click.FloatRange(0, 1, min_open=True), "Step of differences, X in [0, 1]."),
-            ("sigma_homogeneity", click.FloatRange(0, 255, min_open=True), "Noise there, 0-255."),
-            ("sigma_symmetry", click.FloatRange(0, 255, min_open=True), "Noise there, 0-255."),
-            ("crop", click.IntRange(4, 64), "Side of the part with a whole Jacobian."),
-            ("probes", click.IntRange(0), "Random probes of the whole image; 0 for none."),
-            ("seed", click.IntRange(0), "Seed of noise and probes."),
-        ]
-    ):
-        command = click.option(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            default=getattr(Settings, name),
-            show_default=True,
-            help=words,
-        )(command)
-    return command
-
-
 @click.group(
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -118,23 +78,23 @@ def commands() -> None:
 
 
 @commands.command(cls=TwoLists)
-@click.argument("input", type=_file)
+@click.argument("input", type=FILE)
 @click.option(
     "-o",
     "--output",
-    type=_file,
+    type=FILE,
     required=True,
     help="File to write: .tif or .png; a stack: .ome.tif, .tif or .ome.zarr.",
 )
 @click.option(
     "--mask",
-    type=_file,
+    type=FILE,
     help="TIFF or PNG of INPUT's size. A pixel that is not zero in any colour channel is missing; "
     "alpha is ignored.",
 )
 @click.option(
     "--psf",
-    type=_file,
+    type=FILE,
     help="A measured blur kernel in place of --blur-sigma: gray TIFF or PNG, or a 2-D .npy array.",
 )
 @click.option(
@@ -147,12 +107,12 @@ def commands() -> None:
 @stack_options
 @click.option(
     "--settings",
-    type=_file,
+    type=FILE,
     help="JSON file with any of the parameters, or an image that was written with them; options "
     "that are given win over it.",
 )
 @click.option("--force", is_flag=True, help="Replace OUTPUT if it is there.")
-@_json_option
+@json_option
 def restore(
     input: Path,
     output: Path,
@@ -180,7 +140,7 @@ def restore(
     told = chosen(settings, options, psf)
     parameters, label = told.parameters, None if mask is None else told.label
     if label is not None:
-        _say(f"Of the mask, the label {label} alone is missing, as {settings} says.")
+        say(f"Of the mask, the label {label} alone is missing, as {settings} says.")
     if psf is not None and parameters.blur_sigma:
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
@@ -204,8 +164,8 @@ def restore(
     missing = None if mask is None else read_mask(mask, samples.shape, label)
     kernel = None if psf is None else read_psf(psf)
     for note in picture.notes:
-        _say(note)
-    result, interrupted = _run(samples, missing, kernel, parameters, part)
+        say(note)
+    result, interrupted = drive(samples, missing, kernel, parameters, part)
     if part is not None and result.parameters.scale > 1:
         picture = picture.part(*part.clipped(*samples.shape[:2]).slices)
     restored = picture.restored(result.image, result.parameters.scale)
@@ -220,7 +180,7 @@ def restore(
         record["source"]["region"] = part.to_dict()
     place = write_picture(output, restored, replace=force, record=record)
     if place != output:
-        _say(f"{output} came to be during the run and is left as it is; see {place}.")
+        say(f"{output} came to be during the run and is left as it is; see {place}.")
 
     record["output"] = str(place)
     summary = (
@@ -228,7 +188,7 @@ def restore(
         f"on {record['device']}"
     )
     if interrupted:
-        _say(f"Interrupted; the best image so far is in {place}.")
+        say(f"Interrupted; the best image so far is in {place}.")
     click.echo(json.dumps(record) if as_json else summary)
     return INTERRUPTED if interrupted else DONE
 
@@ -258,76 +218,8 @@ def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
         raise InputError(f"{output}: the file is there already; give --force to replace it")
 
 
-def _run(
-    image: NDArray[Any],
-    mask: NDArray[Any] | None,
-    psf: NDArray[Any] | None,
-    parameters: Parameters,
-    region: Region | None = None,
-) -> tuple[Result, bool]:
-    """Drive the solver with a progress bar; give its result, and whether Ctrl-C ended it."""
-    from tqdm import tqdm
-
-    from napari_dred.core.records import Plan, Result, Step
-    from napari_dred.volumes import solve_region
-
-    control = Control()
-    with _ctrl_c_stops(control):
-        records = solve_region(image, mask, region, psf=psf, parameters=parameters, control=control)
-        plan = next(records)
-        assert isinstance(plan, Plan)
-        _announce(plan)
-        on_terminal = sys.stderr.isatty()
-        with tqdm(
-            file=sys.stderr,
-            unit="it",
-            mininterval=0.2 if on_terminal else 5,
-            dynamic_ncols=on_terminal,
-        ) as bar:
-            try:
-                for record in records:
-                    if isinstance(record, Result):
-                        return record, record.stop_reason == "stopped"
-                    if isinstance(record, Step):
-                        bar.total = record.total
-                        bar.update(record.iteration - bar.n)
-                        if record.note:
-                            bar.write(record.note, file=sys.stderr)
-            except RestorationError:
-                if not control.stopped:
-                    raise
-    raise KeyboardInterrupt  # stopped before there was an image
-
-
-def _announce(plan: Plan) -> None:
-    for note in plan.notes:
-        _say(note)
-    size = f"{plan.shape[1]}x{plan.shape[0]}"
-    _say(
-        f"{plan.task}, {size} pixels, {plan.parameters.iterations} iterations on {plan.device}: "
-        f"about {duration(plan.seconds)} and {memory(plan.memory)}"
-    )
-
-
-@contextmanager
-def _ctrl_c_stops(control: Control) -> Iterator[None]:
-    """Ctrl-C stops the run, so that it gives its best image; a second one ends it at once."""
-
-    def handle(signum: int, frame: FrameType | None) -> None:
-        if control.stopped:
-            raise KeyboardInterrupt
-        control.stop()
-        # Not through a buffered stream: the signal may have come in the middle of a write to it.
-        os.write(2, b"\nStopping; Ctrl-C again to end at once.\n")
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 commands.add_command(batch)
+commands.add_command(check)
 commands.add_command(psf)
 
 
@@ -335,15 +227,15 @@ commands.add_command(psf)
 
 
 @commands.command()
-@click.argument("result", type=_file)
-@click.argument("reference", type=_file)
+@click.argument("result", type=FILE)
+@click.argument("reference", type=FILE)
 @click.option(
     "--data-range",
     type=float,
     help="Span of the sample values. Left out: that of REFERENCE's sample type, "
     "1 for floating point in [0, 1].",
 )
-@_json_option
+@json_option
 def compare(result: Path, reference: Path, data_range: float | None, as_json: bool) -> None:
     """Compare two images of the same size: PSNR, PSNR-Y, SSIM.
 
@@ -370,74 +262,12 @@ def compare(result: Path, reference: Path, data_range: float | None, as_json: bo
         click.echo(f"SSIM   {figures['ssim']:.4f}")
 
 
-# check
-
-
-@commands.command()
-@click.argument("images", type=_file, nargs=-1)
-@click.option(
-    "--denoiser",
-    "denoisers",
-    multiple=True,
-    type=click.Choice(DENOISERS),
-    help="One to measure; may be given several times. Left out: all that there are.",
-)
-@click.option("--weights", type=_file, help="File with weights of that one denoiser.")
-@click.option(
-    "--maps",
-    type=_file,
-    help="Folder to write the maps of f((1 + eps) X) - (1 + eps) f(X) to, as PNG: gray is none.",
-)
-@_settings_options
-@_json_option
-def check(
-    images: tuple[Path, ...],
-    denoisers: tuple[str, ...],
-    weights: Path | None,
-    maps: Path | None,
-    as_json: bool,
-    **settings: Any,
-) -> None:
-    """Measure whether a denoiser is what RED takes it for, on clean IMAGES.
-
-    That is: differentiable, homogeneous, with a symmetric Jacobian (section IV of the paper).
-    Without IMAGES, on a photograph of scikit-image.
-    """
-    if weights is not None and len(denoisers) != 1:
-        raise click.UsageError("--weights needs one --denoiser that they are for")
-    if maps is not None and not maps.is_dir():
-        raise InputError(f"{maps}: there is no such folder for the maps")
-
-    from skimage.data import camera
-
-    from napari_dred import check as checks
-    from napari_dred.io import Picture, read_picture, write_picture
-
-    chosen = checks.Settings(**settings)
-    given = {path.name: read_picture(path).samples for path in images}
-    measured = []
-    for row in checks.rows(
-        given or {"camera": camera()},
-        denoisers or DENOISERS,
-        weights=None if weights is None else str(weights),
-        settings=chosen,
-    ):
-        measured.append(row)
-        if maps is not None and isinstance(row, checks.Row):
-            place = maps / f"{Path(row.image).stem}-{row.denoiser}.png"
-            picture = Picture(checks.difference_picture(row.difference))
-            write_picture(place, picture, replace=True)
-            _say(f"{place}: black and white are {abs(row.difference).max():.2g}")
-    reported = checks.report(measured, chosen)
-    click.echo(json.dumps(reported) if as_json else checks.as_text(reported))
-
-
 # info
 
 
 @commands.command()
-@click.argument("file", type=_file, required=False)
-@_json_option
+@click.argument("file", type=FILE, required=False)
+@json_option
 def info(file: Path | None, as_json: bool) -> None:
     """Show versions, devices, and the shipped weights with their hashes.
 
@@ -468,7 +298,7 @@ def demo(no_viewer: bool) -> int:
     from napari_dred.samples import damaged_scan
 
     sample = damaged_scan()
-    result, interrupted = _run(
+    result, interrupted = drive(
         sample.image, sample.mask, None, Parameters.from_dict(sample.parameters)
     )
     target = Path.cwd() / DEMO_FILE
@@ -484,7 +314,7 @@ def demo(no_viewer: bool) -> int:
         if reason is None:
             show(result)
         else:
-            _say(f"No window: {reason}. The picture is in {DEMO_FILE}.")
+            say(f"No window: {reason}. The picture is in {DEMO_FILE}.")
     return DONE
 
 

@@ -15,6 +15,11 @@ from napari_dred.core.parameters import Parameters
 if TYPE_CHECKING:
     from napari_dred.recipe import Settings
 
+FILE = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+
 # What comes first in the help text, in this order; the other fields are listed below them.
 FIRST = (
     "scale",

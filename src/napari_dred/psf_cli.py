@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_dred.core.errors import InputError
+from napari_dred.options import FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_file = click.Path(path_type=Path, readable=False)
-
 
 @click.command()
-@click.option("-o", "--output", type=_file, required=True, help="TIFF file to write, for --psf.")
+@click.option("-o", "--output", type=FILE, required=True, help="TIFF file to write, for --psf.")
 @click.option("--na", type=float, help="Numerical aperture: makes a wide-field microscope's PSF.")
 @click.option(
     "--wavelength", type=float, help="Wavelength of the detected light in nm. [required with --na]"
@@ -24,7 +23,7 @@ _file = click.Path(path_type=Path, readable=False)
 @click.option(
     "--pixel-size", type=float, help="Pixel size of the restored image in µm; see --like."
 )
-@click.option("--like", type=_file, help="An image whose file says its pixel size.")
+@click.option("--like", type=FILE, help="An image whose file says its pixel size.")
 @click.option(
     "--refractive-index", type=float, default=1.515, show_default=True, help="Of the immersion."
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from napari_dred.core.errors import InputError
-from napari_dred.options import TwoLists, chosen, parameter_options
+from napari_dred.options import FILE, TwoLists, chosen, parameter_options
 from napari_dred.text import duration
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from napari_dred.volumes.planning import StackOptions
     from napari_dred.volumes.stacks import Progress
 
-_file = click.Path(path_type=Path, readable=False)  # the readers say what is wrong
 _OPTIONS = (
     click.option(
         "--axes",
@@ -183,20 +182,20 @@ def _interrupted_in_words(output: Path) -> Iterator[None]:
 @click.command(cls=TwoLists)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "-o", "--output", type=_file, required=True, help="Folder for the results; made if not there."
+    "-o", "--output", type=FILE, required=True, help="Folder for the results; made if not there."
 )
 @click.option(
     "--suffix",
     type=click.Choice([".ome.tif", ".tif", ".png", ".ome.zarr"]),
     help="Kind of the results; that of each input if left out.",
 )
-@click.option("--mask", type=_file, help="A mask that holds for every image.")
-@click.option("--psf", type=_file, help="A measured blur kernel that holds for every image.")
+@click.option("--mask", type=FILE, help="A mask that holds for every image.")
+@click.option("--psf", type=FILE, help="A measured blur kernel that holds for every image.")
 @parameter_options
 @stack_options
 @click.option(
     "--settings",
-    type=_file,
+    type=FILE,
     help="JSON file with any of the parameters, as the window saves it, or an image that was "
     "written with them; options that are given win over it.",
 )

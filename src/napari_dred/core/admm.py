@@ -24,7 +24,7 @@ KEEP_EVERY = 20  # iterations between two copies of the state that a failure goe
 # a multiple of `look_every`
 MAX_FAILURES = 5
 LEARNED = 150  # iterations after which the network's image is worth as much as the other
-MISSED = 1.5  # noise levels by which its image may miss the data and still be
+MISSED = 1.5  # noise levels by which that image may miss the data before it counts for less
 
 
 @dataclass
