@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.denoisers.build import build_denoiser
+from napari_dred.core.hqs import calls_of
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
@@ -73,13 +74,14 @@ def estimate_seconds(
         device,
         torch.get_num_threads(),
     )
-    calls: float = p.iterations
+    calls: float = calls_of(p.iterations)
     per_iteration = 0.0
     if p.method != "hqs":
         assert p.denoise_every is not None and p.theta_steps is not None
         assert p.x_steps is not None and p.blend is not None and p.polish is not None
         calls = p.iterations * (1 / p.denoise_every + p.x_steps - 1)
-        calls = (0 if p.regulariser == "none" else calls) + p.blend + p.polish
+        calls = 0 if p.regulariser == "none" else calls
+        calls += calls_of(p.blend) + calls_of(p.polish)
         per_iteration = fit * p.theta_steps
     if channels != 3:
         denoise *= channels

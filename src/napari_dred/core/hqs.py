@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from torch import Tensor
 
+from napari_dred.core.denoisers.base import VIEWS, Denoiser
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
-FIRST_LEVEL = 49 / 255
+# The numbers here were found on images apart from every test set.
+FIRST_LEVEL = 75 / 255  # the highest that the denoisers of the package were trained for
+LEAST_LEVEL = 2 / 255
 POLISH_FROM = 1.3  # times the noise level
-# Weight of the denoised image in the data step, at the first and the last level. Found on images
-# apart from every test set: between 0.2 and 0.5 for the mean of both makes no difference, except
-# where H leaves each sample by itself: there the data step should do little but fill holes.
+# Weight of the denoised image in the data step, at the first and the last level: between 0.2 and
+# 0.5 for the mean of both makes no difference, except where H leaves each sample by itself: there
+# the data step should do little but fill holes.
 PRIOR_WEIGHTS = 0.32, 0.16
 PRIOR_WEIGHTS_POINTWISE = 0.02, 0.02
 LEAST_SIGMA = 0.25 / 255
+MOMENTUM = 0.9  # at the last call, without noise: what holes are filled with still moves then
 
 
 def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
-    """Restore with `p.iterations` calls of the denoiser, from `problem.start`.
+    """Restore in `p.iterations` steps, from `problem.start`.
 
-    As Zhang et al. (2021, "DPIR"): the level sigma_k falls from 49/255 to the
+    As Zhang et al. (2021, "DPIR"): the level sigma_k falls from 75/255 to the
     level of the noise, evenly in its logarithm, and the data step gives the denoised
-    image the weight rho_k = w_k sigma^2 / sigma_k^2 (theirs: w = 0.23). Samples that
+    image the weight rho_k = w_k sigma^2 / sigma_k^2 (theirs: from 49/255, w = 0.23). Beyond
+    theirs, each call sees the image turned or mirrored in another way, and the last one in all
+    eight, since what a network does to a pattern and to its mirror image differs. Samples that
     were cut off are replaced by their expectation, see `Problem.uncut`.
 
     Parameters
@@ -43,8 +50,8 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
 
 
 def descend(problem: Problem, count: int) -> Iterator[State]:
-    """As `hqs`, with `count` calls of the denoiser."""
-    sigma = max(problem.sigma, LEAST_SIGMA)
+    """As `hqs`, in `count` steps."""
+    sigma = max(problem.sigma, LEAST_LEVEL)
     return _steps(problem, max(FIRST_LEVEL, sigma), sigma, count)
 
 
@@ -56,23 +63,40 @@ def polish(problem: Problem, count: int) -> Iterator[State]:
     problem : Problem
         With that image as its `start`.
     count : int
-        Calls of the denoiser, at 1.3 times the noise level first.
+        Their number, at 1.3 times the noise level first.
     """
-    sigma = max(problem.sigma, LEAST_SIGMA)
+    sigma = max(problem.sigma, LEAST_LEVEL)
     return _steps(problem, POLISH_FROM * sigma, sigma, count)
 
 
 def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[State]:
-    z = x = problem.start
+    sigma = max(problem.sigma, LEAST_SIGMA)
+    z = x = previous = problem.start
     hz = problem.operator.forward(z)
+    pointwise = problem.operator.pointwise
     levels = np.geomspace(first, last, count)
-    weights = np.geomspace(
-        *(PRIOR_WEIGHTS_POINTWISE if problem.operator.pointwise else PRIOR_WEIGHTS), count
-    )
+    weights = np.geomspace(*(PRIOR_WEIGHTS_POINTWISE if pointwise else PRIOR_WEIGHTS), count)
+    momentum = MOMENTUM * min(1, (LEAST_LEVEL / sigma) ** 2) / count if pointwise else 0.0
     for k, (level, weight) in enumerate(zip(levels.tolist(), weights.tolist(), strict=True), 1):
         problem.check()
         y = problem.uncut(hz)
-        x = problem.operator.prox(z, y, weight * (last / level) ** 2, start=x)
-        previous, z = z, problem.denoiser(x, level)
+        ahead = z + momentum * (k - 1) * (z - previous)
+        x = problem.operator.prox(ahead, y, weight * (sigma / level) ** 2, start=x)
+        previous, z = z, _in_other_views(problem.denoiser, x, level, k, count)
         hz = problem.operator.forward(z)
         yield State(k, problem.within(z), problem.misfit(hz), rms(z - previous))
+
+
+def calls_of(count: int) -> int:
+    """Calls of the denoiser that `count` iterations take: the last one takes all views."""
+    return count and count - 1 + VIEWS
+
+
+def _in_other_views(f: Denoiser, x: Tensor, level: float, k: int, count: int) -> Tensor:
+    """Denoise X in the k-th of its views; in the last call in all of them."""
+    if k < count:
+        return f(x, level, k % VIEWS)
+    total = f(x, level)
+    for view in range(1, VIEWS):
+        total += f(x, level, view)
+    return total / VIEWS

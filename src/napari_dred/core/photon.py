@@ -157,6 +157,6 @@ class Uneven:
         three = relative.shape[1] == 3
         self._relative = relative.square().mean(1, keepdim=True).sqrt() if three else relative
 
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
         level = (sigma * self._relative).clamp_max(max(HIGHEST_LEVEL, float(sigma)))
-        return self._denoiser(x, level)
+        return self._denoiser(x, level, view)

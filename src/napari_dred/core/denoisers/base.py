@@ -13,17 +13,31 @@ from torch import Tensor, nn
 from napari_dred.core.precision import autocast
 
 TILE = 1024  # side of the tiles of a large image; even
+VIEWS = 8  # of an image: turned by 0 to 3 quarters, as it is or mirrored
 STEP, MAX_STEPS = 1.5, 6  # between the levels that stand for a map: their ratio; how many
 
 
 class Denoiser(Protocol):
     """f(X, sigma)."""
 
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
         """Denoise (1, C, H, W) on the [0, 1] scale, with sigma a number or a map.
 
-        A map is (1, 1, H, W); or, where each channel is denoised alone, (1, C, H, W)."""
+        A map is (1, 1, H, W); or, where each channel is denoised alone, (1, C, H, W). In another
+        of the `VIEWS`, X is turned and mirrored before and back after."""
         ...
+
+
+def in_view(f: Denoiser, x: Tensor, sigma: float | Tensor, view: int) -> Tensor:
+    """Denoise X as it looks from one of the `VIEWS`."""
+    turns, mirrored = view % 4, view >= 4
+
+    def seen(a: Tensor) -> Tensor:
+        a = a.rot90(turns, (-2, -1))
+        return a.flip(-1) if mirrored else a
+
+    out = f(seen(x), seen(sigma) if isinstance(sigma, Tensor) else sigma)
+    return (out.flip(-1) if mirrored else out).rot90(-turns, (-2, -1))
 
 
 class DenoisingNetwork(nn.Module):
@@ -86,7 +100,9 @@ class NetworkDenoiser:
         self._device, self._bfloat16 = device, bfloat16
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
+        if view:
+            return in_view(self, x, sigma, view)
         if not isinstance(sigma, Tensor):
             sigma = x.new_full((1, 1, 1, 1), sigma)
         elif not self.network.takes_map and sigma.numel() > 1:

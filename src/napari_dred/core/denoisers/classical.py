@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skimage.restoration import denoise_nl_means
 from torch import Tensor
 
-from napari_dred.core.denoisers.base import by_level
+from napari_dred.core.denoisers.base import by_level, in_view
 from napari_dred.core.errors import InputError
 
 Planes = NDArray[np.float64]
@@ -68,7 +68,9 @@ class ClassicalDenoiser:
     ) -> None:
         self._function, self._check = function, check
 
-    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+    def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
+        if view:
+            return in_view(self, x, sigma, view)
         self._check()
         if isinstance(sigma, Tensor):
             if sigma.numel() > 1:
