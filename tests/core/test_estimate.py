@@ -7,6 +7,7 @@ import torch
 
 from napari_dred.core import estimate
 from napari_dred.core.estimate import LEAST, PROBE, estimate_seconds
+from napari_dred.core.hqs import calls_of
 from napari_dred.core.parameters import Parameters
 
 
@@ -23,4 +24,4 @@ def test_it_grows_with_the_pixels_and_has_a_least(monkeypatch, side, device, par
     monkeypatch.setattr(estimate, "_probe", lambda *_: (0.5, 0.0))
     p = Parameters(method="hqs", iterations=8)
     seconds = estimate_seconds(1, (side, side), p, torch.device(device))
-    assert seconds == pytest.approx(part * 8 * 0.5)
+    assert seconds == pytest.approx(part * calls_of(8) * 0.5)
