@@ -23,7 +23,8 @@ from napari_dred.core.stopping import LOOK_EVERY, BestImage, HeldOut
 KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
 # a multiple of `look_every`
 MAX_FAILURES = 5
-LEARNED = 150  # iterations after which the network's image is worth as much as the other
+SHARE = 0.35  # of that image in the result, at most: chosen on images apart from every test set
+LEARNED = 150  # iterations after which it has that share
 MISSED = 1.5  # noise levels by which that image may miss the data before it counts for less
 
 
@@ -44,12 +45,12 @@ _Good = tuple[dict[str, Any], _Variables]
 def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     """`admm` between two runs of half-quadratic splitting (HQS).
 
-    The first takes `p.blend` calls of the denoiser and gives an image by itself. The second
-    brings the result of `admm` back to the data in `p.polish` calls. What comes out is the
+    The first takes `p.blend` steps and gives an image by itself. The second
+    brings the result of `admm` back to the data in `p.polish` of its steps. What comes out is a
     mean of both images: network and denoiser err differently, so that the mean is nearer to
-    the truth than either. On the way there the share of the second grows from 0 to 1/2. It stays
-    lower where the network has not learned the image: in a run of few iterations, or where its
-    image misses the data by much more than the noise.
+    the truth than either. The share of the second grows to `SHARE`, not more: in wide holes
+    a network may invent structure. It stays lower where the network has not learned the image: in
+    a run of few iterations, or where its image misses the data by much more than the noise.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
@@ -66,7 +67,7 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     last, share = None, torch.zeros(())
     for last in admm(problem, p):
         if first is not None:
-            share = 0.5 * min(1.0, last.iteration / LEARNED) * _fit(problem, last.x)
+            share = SHARE * min(1.0, last.iteration / LEARNED) * _fit(problem, last.x)
         yield blended(last, share if last.final else share * (last.iteration / p.iterations))
     if last is not None and p.polish:
         done += last.iteration

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from napari_dred.core.denoisers.base import VIEWS, Denoiser
@@ -80,7 +81,7 @@ def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[
     for k, (level, weight) in enumerate(zip(levels.tolist(), weights.tolist(), strict=True), 1):
         problem.check()
         y = problem.uncut(hz)
-        ahead = z + momentum * (k - 1) * (z - previous)
+        ahead = torch.lerp(previous, z, 1 + momentum * (k - 1)) if momentum else z
         x = problem.operator.prox(ahead, y, weight * (sigma / level) ** 2, start=x)
         previous, z = z, _in_other_views(problem.denoiser, x, level, k, count)
         hz = problem.operator.forward(z)

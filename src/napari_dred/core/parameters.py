@@ -148,7 +148,7 @@ class Parameters:
     )
     blend: int | None = _option(
         None,
-        "Steps of 'hqs' before the first iteration; the result is the mean of theirs and of what "
+        "Steps of 'hqs' before the first iteration; the result is a mean of theirs and of what "
         "the iterations come to; 0 for none.",
         ge=0,
         le=1000,

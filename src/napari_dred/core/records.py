@@ -169,7 +169,7 @@ class Result:
     version : str
         Version of napari-dred.
     kept : int or None
-        The iteration whose image is the result, or the fitted half of it; None means the last.
+        The iteration whose image is the result, or the fitted part of it; None means the last.
     """
 
     image: NDArray[Any] = field(repr=False)
