@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from benchmarks import results
 from benchmarks.cases import SUITES, Case
@@ -102,12 +103,12 @@ def run(
             if table.has(*key.values()):
                 continue
             try:
-                curve, measured = measure(case, method, cap=cap, weights=weights)
+                measured = measure(case, method, cap=cap, **weights)
             except InputError as e:
                 print(f"{case.name}, {method}: not run, {e}", flush=True)
                 continue
-            _add_curve(key, curve)
-            table.add(**key, **measured)
+            _add_curve(key, measured.curve)
+            table.add(**key, **measured.values)
 
 
 def _runs(wanted: Target, methods: list[str]) -> Iterator[tuple[str, dict[str, float]]]:
@@ -142,15 +143,23 @@ def options(method: str, case: Case) -> dict[str, Any]:
     }
 
 
-def measure(
-    case: Case, method: str, *, cap: float | None, weights: dict[str, float]
-) -> tuple[dict[int, float], dict[str, Any]]:
-    """Give PSNR-Y by iteration, and the values of a row of the table.
+@dataclass(frozen=True)
+class Measured:
+    """A run: PSNR-Y by iteration, a row of the table, and the run's own result."""
+
+    curve: dict[int, float]
+    values: dict[str, Any]
+    image: NDArray[Any]
+
+
+def measure(case: Case, method: str, *, cap: float | None, **changes: Any) -> Measured:
+    """Run a method on a case, with some parameters changed, and look at every image on the way.
 
     The time that is measured, and that `cap` limits, is the method's without the looks at it.
     """
     control, seen, seconds = Control(), dict[int, float](), list[float]()
-    records = solve(**arguments(case), **options(method, case), **weights, control=control)
+    parameters = options(method, case) | changes
+    records = solve(**arguments(case), **parameters, control=control)
     control.request_image()
     began = time.perf_counter()
     for record in records:
@@ -169,7 +178,7 @@ def measure(
         began = time.perf_counter()
     best = max(seen, key=seen.__getitem__)
     later = seconds[1:] or seconds  # the first iteration holds the set-up
-    return seen, {
+    values = {
         "oracle": f"{seen[best]:.2f}",
         "oracle_iteration": best,
         "psnr_y": f"{psnr_y_of(result.image, case):.2f}",
@@ -179,19 +188,16 @@ def measure(
         "seconds_an_iteration": f"{sum(later) / len(later):.3f}",
         "parameters": _weights_fitted(case, plan.parameters),
     }
+    return Measured(seen, values, result.image)
 
 
 def _weights_fitted(case: Case, p: Parameters) -> int:
     """How many numbers the network is fitted by: none, where there is no network."""
     if p.method == "hqs":
         return 0
-    network = build_network(*_shape(case), p, torch.device("cpu"))
-    return sum(w.numel() for w in network.parameters() if w.requires_grad)
-
-
-def _shape(case: Case) -> tuple[int, tuple[int, int]]:
     channels, height, width = case.clean.shape
-    return channels, (height, width)
+    network = build_network(channels, (height, width), p, torch.device("cpu"))
+    return sum(w.numel() for w in network.parameters() if w.requires_grad)
 
 
 def _add_curve(key: dict[str, Any], curve: dict[int, float]) -> None:
