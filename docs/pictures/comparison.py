@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from skimage import data
-
-from pictures.files import save_png
-
-sys.path.append(str(Path(__file__).parents[2]))
 
 from benchmarks.cases import (
     Case,
@@ -27,6 +22,7 @@ from benchmarks.cases import (
 from benchmarks.paper import METHODS, OURS, THEIRS, measure
 from benchmarks.paper_tables import curves
 from benchmarks.stopping import psnr_y_of
+from pictures.files import save_png
 
 SIDE, ENLARGED, COLUMNS = 96, 2, 6
 CAP = 20.0  # seconds a run
@@ -99,9 +95,8 @@ def make_convergence(path: Path, _iterations: int | None) -> None:
         ax.set(xscale="log", title=setting, xlabel="iteration")
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("PSNR-Y in dB")
-    handles = {
-        label: h for ax in axes for h, label in zip(*ax.get_legend_handles_labels(), strict=True)
-    }
+    labelled = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
+    handles = {label: handle for pairs in labelled for handle, label in pairs}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
