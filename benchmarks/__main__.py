@@ -132,7 +132,13 @@ def _stacks() -> None:
 @click.option("--table", type=click.Choice(["2", "3", "4"]), help="Of the paper.")
 @click.option("--figure", type=click.Choice(["4", "5"]), help="Of the paper.")
 @click.option("--data", type=_folder, required=True, help="Folder of set5, set14, ...")
-@click.option("--method", "methods", multiple=True, help="These alone.")
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice([*paper.METHODS, paper.ABLATION]),
+    multiple=True,
+    help="These alone.",
+)
 @click.option("--every", default=1, help="Take every N-th image.")
 @click.option("--crop", type=int, help="Take the central part of that size.")
 @click.option("--cap", type=float, help="End a run after that many seconds.")

@@ -25,7 +25,7 @@ from napari_dred import Control, InputError, Plan, Result, Step, solve
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.parameters import Parameters
 
-#: The paper's columns, by the name of the method here, in its order.
+#: The methods of the paper in its order, by their names here; the last it calls "OURs".
 THEIRS = {
     "dip": "DIP",
     "deep-decoder": "DD",
@@ -34,10 +34,11 @@ THEIRS = {
     "pip": "PIP",
     "shi": "SHI",
     "drp-dip": "DRP-DIP",
-    "dred": "OURs",
+    "dred": "DRED",
 }
 OURS = {"hqs": "preview", "default": "default"}  # presets
-#: All but the ablation's 'dip-pnp', those that need the least time first.
+ABLATION = "dip-pnp"  # of table III alone
+#: All but that, those that need the least time first.
 METHODS = (
     *OURS,
     *("deep-decoder", "drp-dip", "pip", "dip", "dred", "shi", "deepred", "nas-dip"),
@@ -65,7 +66,7 @@ class Target:
 _WEIGHTS = {"lam": (0.01, 0.05, 0.25), "mu": (0.02, 0.06, 0.18)}
 TARGETS = {
     "table 2": Target(("inpaint", "sr", "deblur")),
-    "table 3": Target(("ablation",), methods=("dip", "dip-pnp", "dred")),
+    "table 3": Target(("ablation",), methods=("dip", ABLATION, "dred")),
     "table 4": Target(("inpaint",), ("GN25+grid",), crop=256),
     "figure 4": Target(("inpaint", "sr", "deblur"), ("PN15+line", "GN15+S2", "GN15+gauss")),
     "figure 5": Target(
@@ -202,6 +203,7 @@ def _weights_fitted(case: Case, p: Parameters) -> int:
 
 def _add_curve(key: dict[str, Any], curve: dict[int, float]) -> None:
     path = results.FOLDER / "paper_curves.csv"
+    path.parent.mkdir(exist_ok=True)
     new, last = not path.exists(), max(curve)
     with path.open("a", newline="") as f:
         writer = csv.DictWriter(f, CURVE)

@@ -11,11 +11,11 @@ from statistics import fmean
 from scipy.stats import spearmanr
 
 from benchmarks import results
-from benchmarks.paper import METHODS, OURS, TARGETS, THEIRS
+from benchmarks.paper import ABLATION, METHODS, OURS, TARGETS, THEIRS
 from benchmarks.tables import markdown
 
 PUBLISHED = Path(__file__).parent / "published.csv"
-NAMES = {**THEIRS, "dip-pnp": "DIP+FFDNet (PnP)"}
+NAMES = {**THEIRS, ABLATION: "DIP+FFDNet (PnP)"}
 TASKS = {"inpaint": "Inpainting", "sr": "Super-resolution", "deblur": "Deblurring"}
 #: Table IV has a size of its own, which tells its rows from those of the other tables.
 TIMED = str(TARGETS["table 4"].crop)

@@ -32,7 +32,6 @@ def run(data, monkeypatch):
     from benchmarks.__main__ import main
 
     monkeypatch.setattr(results, "FOLDER", data / "results")
-    (data / "results").mkdir()
 
     def run(*arguments):
         return CliRunner().invoke(main, ["paper", "--data", str(data), *arguments])
@@ -94,7 +93,7 @@ def test_the_tables_have_the_papers_figures_beside_ours(run, data):
     from benchmarks.paper_tables import pages
 
     before = pages()
-    assert "| OURs (`dred`) | 30.01 / not run |" in before["paper_table_2"]
+    assert "| DRED (`dred`) | 30.01 / not run |" in before["paper_table_2"]
     assert before["paper_figure_5"] == before["paper_orders"] == "not run"
     run(*("--table", "2", "--method", "hqs", "--only", "GN50+text", "--crop", "48", "--cap", "9"))
     after = pages()
