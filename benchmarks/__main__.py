@@ -16,6 +16,7 @@ from benchmarks import (
     micrographs,
     paper,
     quality,
+    search,
     speed,
     stacks,
     stopping,
@@ -95,6 +96,26 @@ def _stopping(suite: tuple[str, ...], data: Path, **options: Any) -> None:
 @click.option("--device", default="cpu")
 def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
     speed.run(list(preset), list(size), device)
+
+
+@main.command("search", help=search.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder that holds the folder tune.")
+@click.option(
+    "--preset", "presets", type=click.Choice(list(search.VARIANTS)), multiple=True, required=True
+)
+@click.option(
+    "--setting",
+    "settings",
+    type=click.Choice(search.SETTINGS),
+    multiple=True,
+    default=search.SETTINGS,
+)
+@click.option("--every", default=4, help="Take every N-th image.")
+@click.option("--crop", default=128, help="Take the central part of that size.")
+def _search(
+    data: Path, presets: tuple[str, ...], settings: tuple[str, ...], **options: Any
+) -> None:
+    search.run(data, presets=list(presets), settings=list(settings), **options)
 
 
 @main.command("assumptions", help=assumptions.__doc__)
