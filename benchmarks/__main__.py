@@ -14,7 +14,9 @@ from benchmarks import (
     latency,
     memory,
     micrographs,
+    paper,
     quality,
+    search,
     speed,
     stacks,
     stopping,
@@ -96,6 +98,26 @@ def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
     speed.run(list(preset), list(size), device)
 
 
+@main.command("search", help=search.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder that holds the folder tune.")
+@click.option(
+    "--preset", "presets", type=click.Choice(list(search.VARIANTS)), multiple=True, required=True
+)
+@click.option(
+    "--setting",
+    "settings",
+    type=click.Choice(search.SETTINGS),
+    multiple=True,
+    default=search.SETTINGS,
+)
+@click.option("--every", default=4, help="Take every N-th image.")
+@click.option("--crop", default=128, help="Take the central part of that size.")
+def _search(
+    data: Path, presets: tuple[str, ...], settings: tuple[str, ...], **options: Any
+) -> None:
+    search.run(data, presets=list(presets), settings=list(settings), **options)
+
+
 @main.command("assumptions", help=assumptions.__doc__)
 @click.option("--data", type=_folder, required=True, help="Folder of set12.")
 @click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
@@ -125,6 +147,35 @@ def _blur() -> None:
 @main.command("stacks", help=stacks.__doc__)
 def _stacks() -> None:
     stacks.run()
+
+
+@main.command("paper", help=paper.__doc__)
+@click.option("--table", type=click.Choice(["2", "3", "4"]), help="Of the paper.")
+@click.option("--figure", type=click.Choice(["4", "5"]), help="Of the paper.")
+@click.option("--data", type=_folder, required=True, help="Folder of set5, set14, ...")
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice([*paper.METHODS, paper.ABLATION]),
+    multiple=True,
+    help="These alone.",
+)
+@click.option("--every", default=1, help="Take every N-th image.")
+@click.option("--crop", type=int, help="Take the central part of that size.")
+@click.option("--cap", type=float, help="End a run after that many seconds.")
+@click.option("--only", multiple=True, help="Cases whose name holds this.")
+def _paper(
+    table: str | None,
+    figure: str | None,
+    data: Path,
+    methods: tuple[str, ...],
+    only: tuple[str, ...],
+    **options: Any,
+) -> None:
+    if (table is None) == (figure is None):
+        raise click.UsageError("give either --table or --figure")
+    target = f"figure {figure}" if table is None else f"table {table}"
+    paper.run(target, data, methods=list(methods), only=list(only), **options)
 
 
 @main.command("tables", help=tables.__doc__)

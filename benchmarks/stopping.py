@@ -14,7 +14,7 @@ VALUES = ["psnr_y", "oracle", "loss", "oracle_iteration", "iterations", "stop", 
 EVERY = 10  # iterations between two looks at the image
 
 
-def _arguments(case: Case) -> dict[str, object]:
+def arguments(case: Case) -> dict[str, object]:
     y = np.rint(case.degraded * 255).astype(np.uint8)
     given: dict[str, object] = {"image": y[0] if len(y) == 1 else np.moveaxis(y, 0, -1)}
     if case.mask is not None:
@@ -24,7 +24,7 @@ def _arguments(case: Case) -> dict[str, object]:
     return given | {"scale": case.factor}
 
 
-def _psnr_y(image: np.ndarray, case: Case) -> float:
+def psnr_y_of(image: np.ndarray, case: Case) -> float:
     planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
     return float(psnr_y(planes.clip(0, 255).astype(np.float32) / 255, case.clean))
 
@@ -49,15 +49,15 @@ def run(
             control, seen = Control(), dict[int, float]()
             parameters = Parameters(preset=preset, held_out=held_out)
             control.request_image()
-            for record in solve(**_arguments(case), parameters=parameters, control=control):
+            for record in solve(**arguments(case), parameters=parameters, control=control):
                 if isinstance(record, Step):
                     if record.image is not None:
-                        seen[record.iteration] = _psnr_y(record.image, case)
+                        seen[record.iteration] = psnr_y_of(record.image, case)
                     if (record.iteration + 1) % EVERY == 0:
                         control.request_image()
                 elif isinstance(record, Result):
                     result = record
-            own = _psnr_y(result.image, case)
+            own = psnr_y_of(result.image, case)
             best = max(seen, key=seen.__getitem__)
             table.add(
                 case=case.name,

@@ -12,6 +12,7 @@ TITLES = {
     "denoisers": "Denoisers: mean PSNR in dB, the same noise for all weights",
     "quality": "Frozen cases, 8-bit TIFF in and out through the command line",
     "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
+    "paper": "The paper's comparisons, PSNR-Y in dB: the best image on the way and the run's own",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "assumptions": "What RED assumes of a denoiser (the paper's section IV)",
@@ -59,7 +60,7 @@ def _means(rows: list[dict[str, str]], by: list[str], values: list[str]) -> list
     ]
 
 
-def _markdown(rows: list[dict[str, str]]) -> str:
+def markdown(rows: list[dict[str, str]]) -> str:
     columns = [c for c in rows[0] if c != "machine"]
     lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
     lines += [" | ".join(row[c] for c in columns) for row in rows]
@@ -75,7 +76,7 @@ def table(name: str) -> str:
         return "not run"
     with path.open(newline="") as f:
         rows = list(csv.DictReader(f))
-    return _markdown(_means(rows, *MEANS[name]) if name in MEANS else rows)
+    return markdown(_means(rows, *MEANS[name]) if name in MEANS else rows)
 
 
 def run() -> None:

@@ -9,7 +9,10 @@ mouse and keys.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # for the benchmarks
 
 from pictures.scenes import PICTURES
 

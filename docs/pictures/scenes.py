@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_dred import samples
 from pictures import made
+from pictures.comparison import make_comparison, make_convergence
 from pictures.panels import make_compared, make_running
 from pictures.results import make_before_after
 from pictures.tour import make_tour
@@ -33,3 +34,5 @@ for _name, _entry in {
         (lambda p, n, entry=_entry: make_compared(p, n, entry, "Preview", "Restore image")),
         ".png",
     )
+PICTURES["paper-figure-4"] = make_comparison, ".png"
+PICTURES["paper-convergence"] = make_convergence, ".png"
