@@ -13,6 +13,8 @@ from skimage.restoration import estimate_sigma as estimate_by_wavelets
 # Of patches, the largest of which there are enough without a missing sample.
 SIDES_GRAY, SIDES_COLOUR = (8, 5, 3), (6, 4, 3)
 MAX_PATCHES = 20_000
+# For each sample of a patch, if there are so many of any size: of fewer, the estimate is too low.
+PATCHES_A_SAMPLE = 16, 4
 MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
 CLIPPED_WITHIN = 2.5  # standard deviations from an end of the range, where noise is cut off
@@ -51,6 +53,20 @@ def _from_patches(
     image: NDArray[np.floating], observed: NDArray[np.bool_], limits: tuple[float, float]
 ) -> float | None:
     """Estimate from patches through all channels; None if there are too few without a hole."""
+    for enough in PATCHES_A_SAMPLE:
+        level = _from_many_patches(image, observed, limits, enough)
+        if level is not None:
+            return level
+    return None
+
+
+def _from_many_patches(
+    image: NDArray[np.floating],
+    observed: NDArray[np.bool_],
+    limits: tuple[float, float],
+    enough_a_sample: int,
+) -> float | None:
+    """The same from the largest patches of which there are enough for each of their samples."""
     everywhere = observed.all(0)
     sides = SIDES_GRAY if len(image) == 1 else SIDES_COLOUR
     for side in (s for s in sides if s <= min(image.shape[1:])):
@@ -58,7 +74,7 @@ def _from_patches(
         step = max(1, len(rows) // MAX_PATCHES)
         rows, columns = rows[::step], columns[::step]
         size = len(image) * side**2
-        enough = 4 * size
+        enough = enough_a_sample * size
         if len(rows) < enough:
             continue
         windows = sliding_window_view(image, (side, side), (1, 2))
