@@ -192,14 +192,16 @@ def _by_weight(rows: list[Row]) -> Iterator[tuple[tuple[str, str], list[Row]]]:
 
 
 def curves() -> dict[tuple[str, Scale], dict[str, dict[int, float]]]:
-    """By setting and scale, then method: the mean PSNR-Y by iteration, of DRED's own weights."""
+    """By setting of table II and scale, then method: the mean PSNR-Y by iteration."""
     path = results.FOLDER / "paper_curves.csv"
+    settings = {setting for setting, _ in published("2")}
     found = defaultdict[tuple[str, Scale], dict[str, dict[int, list[float]]]](dict)
     with path.open(newline="") as f:
         for r in csv.DictReader(f):
-            if r["lam"] or r["mu"] or r["crop"] == TIMED:
+            setting = r["case"].rpartition("/")[0]
+            if r["lam"] or r["mu"] or r["crop"] == TIMED or setting not in settings:
                 continue
-            panel = found[r["case"].rpartition("/")[0], (r["crop"], r["cap"])]
+            panel = found[setting, (r["crop"], r["cap"])]
             points = panel.setdefault(r["method"], {})
             points.setdefault(int(r["iteration"]), []).append(float(r["psnr_y"]))
     return {

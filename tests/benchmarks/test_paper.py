@@ -104,6 +104,23 @@ def test_the_tables_have_the_papers_figures_beside_ours(run, data):
     assert after["paper_table_4"] == before["paper_table_4"]
 
 
+def test_a_curve_is_the_mean_over_the_images_of_a_setting(run, data):
+    from benchmarks.paper import CURVE
+    from benchmarks.paper_tables import curves
+
+    (data / "results").mkdir()
+    with (data / "results" / "paper_curves.csv").open("w", newline="") as f:
+        writer = csv.DictWriter(f, CURVE, restval="")
+        writer.writeheader()
+        points = [("a", 1, 10), ("a", 10, 20), ("b", 1, 14), ("b", 10, 26), ("b", 20, 40)]
+        for image, iteration, value in points:
+            case = {"case": f"inpaint/GN50+text/{image}", "method": "dip"}
+            writer.writerow(case | {"iteration": iteration, "psnr_y": value})
+            writer.writerow(case | {"iteration": iteration, "psnr_y": 99, "lam": 0.01})
+            writer.writerow(case | {"case": "ablation/x/a", "iteration": 1, "psnr_y": 99})
+    assert curves() == {("inpaint/GN50+text", ("", "")): {"dip": {1: 12, 10: 23}}}
+
+
 def test_every_published_figure_is_of_a_setting_and_a_method_that_can_run(run):
     from benchmarks import cases
     from benchmarks.paper import TARGETS
