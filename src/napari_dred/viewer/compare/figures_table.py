@@ -17,22 +17,30 @@ from qtpy.QtWidgets import (
 
 from napari_dred.core.errors import InputError
 from napari_dred.io import replace_file
-from napari_dred.viewer.compare.figures import Row, as_text
+from napari_dred.viewer.compare.figures import HEAD, Row, as_text
 
 
 class FiguresTable(QTableWidget):
-    """The figures of both planes, a row each; hidden while there are none.
+    """Rows of figures; hidden while there are none.
+
+    Parameters
+    ----------
+    head : sequence of str
+        What stands above each column.
 
     Attributes
     ----------
-    figures : sequence of (name, before, after)
-        What it shows.
+    figures : sequence of tuple of str
+        What it shows; the last text of a short row has the rest of it to itself.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, 3, parent)
+    def __init__(self, head: Row = HEAD, parent: QWidget | None = None) -> None:
+        super().__init__(0, 0, parent)
         self.figures: list[Row] = []
-        self.setHorizontalHeaderLabels(["Figure", "Before", "After"])
+        self._head = head
+        self.setColumnCount(len(head))
+        # Units in a line of their own, so that the columns are narrow.
+        self.setHorizontalHeaderLabels([text.replace(" (", "\n(") for text in head])
         header, side = self.horizontalHeader(), self.verticalHeader()
         assert header is not None
         assert side is not None
@@ -56,10 +64,13 @@ class FiguresTable(QTableWidget):
     def show_figures(self, rows: list[Row]) -> None:
         """Show these and no others."""
         self.figures = rows
+        self.clearSpans()
         self.setRowCount(len(rows))
         for i, row in enumerate(rows):
             for j, text in enumerate(row):
                 self.setItem(i, j, QTableWidgetItem(text))
+            if len(row) < len(self._head):
+                self.setSpan(i, len(row) - 1, 1, len(self._head) - len(row) + 1)
         self.setVisible(bool(rows))
         self._fit()
 
@@ -67,7 +78,7 @@ class FiguresTable(QTableWidget):
         """Put the table on the clipboard, as a spreadsheet takes it."""
         clipboard = QGuiApplication.clipboard()
         assert clipboard is not None
-        clipboard.setText(as_text(self.figures, "\t"))
+        clipboard.setText(as_text(self.figures, "\t", self._head))
 
     def save(self, path: Path) -> None:
         """Write the table as CSV, whole or not at all.
@@ -78,7 +89,7 @@ class FiguresTable(QTableWidget):
             If the file cannot be written.
         """
         try:
-            replace_file(path, as_text(self.figures, ",").encode("utf-8-sig"))
+            replace_file(path, as_text(self.figures, ",", self._head).encode("utf-8-sig"))
         except OSError as e:
             raise InputError(f"{path}: {e.strerror or e}") from None
 
