@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QGuiApplication, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -19,6 +19,8 @@ from napari_dred.core.errors import InputError
 from napari_dred.io import replace_file
 from napari_dred.viewer.compare.figures import HEAD, Row, as_text
 
+_MARGIN = 4  # pixels around a text
+
 
 class FiguresTable(QTableWidget):
     """Rows of figures; hidden while there are none.
@@ -27,6 +29,9 @@ class FiguresTable(QTableWidget):
     ----------
     head : sequence of str
         What stands above each column.
+    squeezed : bool
+        Whether the first column takes the width that the others leave, be it narrow; else the
+        table scrolls sideways.
 
     Attributes
     ----------
@@ -34,18 +39,21 @@ class FiguresTable(QTableWidget):
         What it shows; the last text of a short row has the rest of it to itself.
     """
 
-    def __init__(self, head: Row = HEAD, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, head: Row = HEAD, *, squeezed: bool = True, parent: QWidget | None = None
+    ) -> None:
         super().__init__(0, 0, parent)
         self.figures: list[Row] = []
         self._head = head
         self.setColumnCount(len(head))
-        # Units in a line of their own, so that the columns are narrow.
-        self.setHorizontalHeaderLabels([text.replace(" (", "\n(") for text in head])
+        # In two lines, so that the columns are narrow.
+        self.setHorizontalHeaderLabels([text.replace(" ", "\n", 1) for text in head])
         header, side = self.horizontalHeader(), self.verticalHeader()
         assert header is not None
         assert side is not None
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        if squeezed:
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         side.hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
@@ -95,5 +103,14 @@ class FiguresTable(QTableWidget):
 
     def _fit(self) -> None:
         """Make the rows as high as their text, and the table as its rows."""
+        shown = [self.columnWidth(j) for j in range(self.columnCount())]
+        for i, row in enumerate(self.figures):
+            last, item = len(row) - 1, self.item(i, len(row) - 1)
+            if len(row) < len(self._head) and item is not None:
+                # A text over many columns must make none of them wide.
+                width = sum(shown[last:]) - 2 * _MARGIN
+                wrapped = Qt.TextFlag.TextWordWrap
+                box = self.fontMetrics().boundingRect(0, 0, width, 0, wrapped, row[last])
+                item.setSizeHint(QSize(0, box.height() + 2 * _MARGIN))
         self.resizeRowsToContents()
         self.updateGeometry()

@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QGridLayout, QSizePolicy, QWidget
 from napari_dred.core.methods import EXPLANATIONS, METHODS
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.presets import fill_in
-from napari_dred.viewer.fields import LayerChoice, line, number, row
+from napari_dred.viewer.fields import LayerChoice, line, number
 
 _TICKED = ("dred", "hqs")
+_COLUMNS = 2
 # As many as the quick preset has: what a processor does in minutes.
 _LIMIT: Any = fill_in(Parameters(preset="fast"), "denoise", 0.0).iterations
 
@@ -32,8 +33,10 @@ class MethodsForm(Container[Any]):
     ----------
     ticks : dict
         A check box for each method.
+    about : Label
+        What the method is that was ticked or unticked last.
     status : Label
-        What is done or could not be; left to the panel to place.
+        What is done or could not be; left to the panel to place, like the buttons.
     """
 
     def __init__(self, layers: Callable[[type[Layer]], Sequence[Layer]]) -> None:
@@ -46,11 +49,13 @@ class MethodsForm(Container[Any]):
         grid = QGridLayout(self._methods)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
+        rows = -(-len(self.ticks) // _COLUMNS)
         for i, (name, tick) in enumerate(self.ticks.items()):
-            about = line()
-            about.value = EXPLANATIONS[name]
-            grid.addWidget(tick.native, i, 0)
-            grid.addWidget(about.native, i, 1)
+            grid.addWidget(tick.native, i % rows, i // rows)
+            tick.changed.connect(partial(self._explain, name))
+        self.about = line()
+        grid.addWidget(self.about.native, rows, 0, 1, _COLUMNS)
+        self._explain(METHODS[0])
         self.limit = number("iterations", "At most")
         self.limit.value = _LIMIT
         self.limit.tooltip = (
@@ -82,9 +87,12 @@ class MethodsForm(Container[Any]):
             tooltip="The image, all results and the reference in a grid whose panes move together.",
         )
         self.status = line()
-        self.extend([self.limit, self.reference, row(self.start_button, self.cancel_button)])
-        self.extend([self.spread, row(self.copy_button, self.save_button)])
+        self.extend([self.limit, self.reference])
         self.native.layout().insertWidget(0, self._methods)
+        self.margins = (0, 0, 0, 0)
+
+    def _explain(self, name: str, ticked: bool = True) -> None:
+        self.about.value = f"{name}: {EXPLANATIONS[name]}"
 
     @property
     def ticked(self) -> list[str]:

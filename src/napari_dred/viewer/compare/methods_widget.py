@@ -22,7 +22,7 @@ from napari_dred.viewer.compare.methods_form import MethodsForm
 from napari_dred.viewer.compare.trials import HEAD, HELP, OF_REFERENCE, Trial
 from napari_dred.viewer.compare.views import Comparison
 from napari_dred.viewer.docks import dock_with_others, docked_with
-from napari_dred.viewer.fields import alive
+from napari_dred.viewer.fields import alive, row
 from napari_dred.viewer.forecast import plan_run
 from napari_dred.viewer.layers import HELPER_KEY
 from napari_dred.viewer.restore_widget import RestoreWidget
@@ -63,16 +63,17 @@ class MethodsWidget(Container[Any]):
         self._measured: set[Trial] = set()
 
         self.form = MethodsForm(self._layers)
-        self.table = FiguresTable(HEAD)
+        self.table = FiguresTable(HEAD, squeezed=False)
         for i, text in enumerate(HELP):
             item = self.table.horizontalHeaderItem(i)
             assert item is not None
             item.setToolTip(text)
-        scroll = Scroll(self.form.native)
+        self.append(row(self.form.start_button, self.form.cancel_button))
+        self.append(self.form.status)
+        self.extend([self.form.spread, row(self.form.copy_button, self.form.save_button)])
         layout = self.native.layout()
-        layout.addWidget(scroll)
-        layout.addWidget(self.form.status.native)
-        layout.addWidget(self.table)
+        layout.insertWidget(0, Scroll(self.form.native))
+        layout.insertWidget(3, self.table)
         layout.addStretch(1)
 
         self.form.start_button.clicked.connect(self._on_start)
@@ -210,7 +211,9 @@ class MethodsWidget(Container[Any]):
 
     def _ending(self) -> str:
         failed = sum(trial.layer is None for trial in self.trials)
-        told = [f"{plural(len(self.trials) - failed, 'result')}, {failed} without."]
+        told = [f"Done: {plural(len(self.trials) - failed, 'result')}."]
+        if failed:
+            told.append(f"{plural(failed, 'method')} without: the table says why.")
         cut = [trial.method for trial in self.trials if trial.limited and trial.layer is not None]
         if cut:
             told.append(f"Cut short by the limit, so not at their best: {', '.join(cut)}.")
