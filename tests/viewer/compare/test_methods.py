@@ -9,11 +9,10 @@ import pytest
 from qtpy.QtCore import QThreadPool
 from qtpy.QtGui import QGuiApplication
 
-from napari_dred import Parameters, RestorationError, plan
-from napari_dred.core.methods import EXPLANATIONS, METHODS
-from napari_dred.core.presets import with_method
+from napari_dred import RestorationError
+from napari_dred.core.methods import EXPLANATIONS
 from napari_dred.viewer.compare.methods_widget import MethodsWidget
-from napari_dred.viewer.compare.trials import HEAD, own_iterations
+from napari_dred.viewer.compare.trials import HEAD
 from napari_dred.viewer.restore_widget import RestoreWidget
 
 pytestmark = pytest.mark.window
@@ -68,31 +67,11 @@ def press(button):
     button.native.click()
 
 
-def test_every_method_is_explained_in_one_place():
-    assert set(EXPLANATIONS) == set(METHODS)
-    assert all(text.endswith(".") and len(text) < 90 for text in EXPLANATIONS.values())
-
-
 def test_what_a_method_is_is_said_when_it_is_ticked(make):
     panel, *_ = make()
     panel.form.ticks["dip"].native.click()
     assert panel.form.about.value == f"dip: {EXPLANATIONS['dip']}"
     assert panel.form.ticked == ["dred", "hqs", "dip"]
-
-
-def test_a_method_gets_its_own_settings_and_the_users_task():
-    given = Parameters(sigma=7, scale=2, preset="preview", method="hqs", lam=3, iterations=9)
-    asked = with_method(given, "dip")
-    assert (asked.method, asked.sigma, asked.scale) == ("dip", 7, 2)
-    assert (asked.preset, asked.lam, asked.iterations) == ("default", None, None)
-
-
-def test_own_iterations_are_those_of_a_run_without_a_limit(picture):
-    for method in ("hqs", "dip", "dred"):
-        parameters = Parameters(method=method, device="cpu")
-        planned = plan(picture, parameters=parameters)
-        other = plan(picture, parameters=Parameters(method="hqs", device="cpu"))
-        assert own_iterations(parameters, other)[0] == planned.parameters.iterations
 
 
 def test_methods_run_one_after_the_other_and_have_a_layer_and_a_row_each(make, over, heard):
@@ -162,6 +141,19 @@ def test_cancel_ends_the_run_and_empties_the_queue(qtbot, make):
     assert [row[1] for row in panel.table.figures] == ["Cancelled."] * 3
     assert [x.name for x in viewer.layers] == ["photo"]
     assert panel.form.start_button.enabled
+
+
+def test_closing_the_panel_restore_image_ends_the_comparison(qtbot, make):
+    panel, restore, viewer, solver = make(steps=10_000)
+    tick(panel, "hqs", "dip")
+    press(panel.form.start_button)
+    qtbot.waitUntil(lambda: solver.records > 1, timeout=20_000)
+    worker = restore.worker
+    restore._on_parent_changed()
+    qtbot.waitUntil(lambda: not worker.is_running)
+    assert not panel.busy
+    assert all(len(row) == 2 for row in panel.table.figures)
+    assert [x.name for x in viewer.layers] == ["photo"]
 
 
 def test_a_run_of_the_user_is_not_touched_by_cancel(qtbot, make, two_threads):

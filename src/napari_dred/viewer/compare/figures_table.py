@@ -111,6 +111,7 @@ class FiguresTable(QTableWidget):
                 width = sum(shown[last:]) - 2 * _MARGIN
                 wrapped = Qt.TextFlag.TextWordWrap
                 box = self.fontMetrics().boundingRect(0, 0, width, 0, wrapped, row[last])
+                item.setToolTip(row[last])
                 item.setSizeHint(QSize(0, box.height() + 2 * _MARGIN))
         self.resizeRowsToContents()
         self.updateGeometry()
