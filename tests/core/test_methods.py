@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_dred import restore
-from napari_dred.core.methods import METHODS, PRIORS, REGULARISERS
+from napari_dred.core.methods import EXPLANATIONS, METHODS, PRIORS, REGULARISERS
 from napari_dred.core.parameters import TASKS, Parameters
-from napari_dred.core.presets import fill_in
+from napari_dred.core.presets import fill_in, with_method
 
 SMALL = {
     "iterations": 3,
@@ -102,3 +102,15 @@ def test_given_values_win_over_the_authors():
 def test_enlarging_eightfold_takes_twice_as_long(method):
     four, eight = (fill_in(Parameters(method=method, scale=s), "sr", 25.0) for s in (4, 8))
     assert eight.iterations == 2 * four.iterations
+
+
+def test_every_method_is_explained_in_one_place():
+    assert set(EXPLANATIONS) == set(METHODS)
+    assert all(text.endswith(".") and len(text) < 90 for text in EXPLANATIONS.values())
+
+
+def test_a_method_gets_its_own_settings_and_the_users_task():
+    given = Parameters(sigma=7, scale=2, preset="preview", method="hqs", lam=3, iterations=9)
+    asked = with_method(given, "dip")
+    assert (asked.method, asked.sigma, asked.scale) == ("dip", 7, 2)
+    assert (asked.preset, asked.lam, asked.iterations) == ("default", None, None)

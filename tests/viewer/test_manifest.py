@@ -37,7 +37,7 @@ def test_every_command_is_offered_somewhere(manifest):
 def test_npe2_finds_the_widget_and_opens_the_samples(npe2pm, manifest):
     with npe2pm.tmp_plugin(manifest=manifest):
         names = {widget.display_name for widget in npe2pm.iter_widgets()}
-        assert names >= {"Restore image", "Compare images"}
+        assert names >= {"Restore image", "Compare images", "Compare methods"}
         opened = {}
         for _, contributed in npe2pm.iter_sample_data():
             for sample in contributed:

@@ -98,6 +98,19 @@ _COMMON: dict[str, dict[str, Any]] = {
 _TWICE_AT_8 = {"dip", "nas-dip", "pip"}  # iterations; more jitter too
 
 METHODS = ("dred", "hqs", *_AUTHORS)
+#: What each of them is, in a sentence.
+EXPLANATIONS = {
+    "dred": "A network fitted to the image and a denoiser, coupled.",
+    "hqs": "The denoiser alone, brought back to the data at every step; the quickest.",
+    "dip": "A network fitted to this image alone (Ulyanov et al. 2018).",
+    "deep-decoder": "As dip, with a plain network that only enlarges (Heckel and Hand 2019).",
+    "nas-dip": "As dip, with networks that a search has found (Chen et al. 2020).",
+    "deepred": "As dip, with a classical denoiser beside it (Mataev et al. 2019).",
+    "pip": "As dip, with the pixels' places as its input (Shabtay et al. 2022).",
+    "shi": "As dip, with layers that hold back fine detail (Shi et al. 2022).",
+    "drp-dip": "The input of a random network is fitted, not its weights (Li et al. 2023).",
+    "dip-pnp": "As dred, with the denoiser's image taken as it is (plug-and-play).",
+}
 
 
 def authors_settings(method: str, task: str, scale: int = 1) -> dict[str, Any]:

@@ -122,3 +122,9 @@ def fill_in(
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]
     return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)
+
+
+def with_method(parameters: Parameters, method: str) -> Parameters:
+    """Give the same task to a method with its own settings, in place of those that were given."""
+    preset = Parameters().preset if parameters.preset == "preview" else parameters.preset
+    return parameters.replace(**{**dict.fromkeys(_PAPER), "preset": preset, "method": method})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -24,6 +26,13 @@ def dock_with_others(panel: QWidget) -> None:
     panel.setProperty(_PANEL, True)
     # In a moment: the dock itself is not in the window yet.
     QTimer.singleShot(0, lambda: _tabify(panel))
+
+
+def docked_with(widget: QWidget) -> list[Any]:
+    """Give the panels of this plugin that are in the same window, as magicgui's widgets."""
+    window = widget.window()
+    found = [] if window is None else window.findChildren(QWidget)
+    return [x._magic_widget for x in found if x.property(_PANEL) and hasattr(x, "_magic_widget")]
 
 
 def _tabify(panel: QWidget) -> None:

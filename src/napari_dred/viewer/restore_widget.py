@@ -58,9 +58,7 @@ class RestoreWidget(Container[Any]):
 
         self.restore_button, self.preview_button = PushButton(), PushButton()
         self.pause_button = PushButton(text="Pause", tooltip="Hold the run, or go on.")
-        self.stop_button = PushButton(
-            text="Stop && keep", tooltip="End now and keep the best image so far."
-        )
+        self.stop_button = PushButton(text="Stop && keep", tooltip="End now, keep the best image.")
         self.cancel_button = PushButton(text="Cancel", tooltip="End now and keep nothing.")
         buttons = row(self.pause_button, self.stop_button, self.cancel_button)
         self.bar = ProgressBar(value=0, max=1)
@@ -73,16 +71,8 @@ class RestoreWidget(Container[Any]):
         fields = Scroll(self.form.native)
         fields.setParent(self.native)
         self._complaint = ""  # in the status line, of the form as it was
-        self.extend(
-            [
-                row(self.preview_button, self.restore_button),
-                buttons,
-                self.bar,
-                self.status,
-                self.waiting.row,
-                self.plan_line,
-            ]
-        )
+        self.extend([row(self.preview_button, self.restore_button), buttons, self.bar])
+        self.extend([self.status, self.waiting.row, self.plan_line])
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
         self.native.layout().insertWidget(0, fields)
         self.native.layout().addWidget(self.course)
@@ -129,12 +119,23 @@ class RestoreWidget(Container[Any]):
         except MemoryError:
             self._say(RestorationError(_NO_MEMORY), show_error)
             return
-        if not self._busy:
-            self._start(request)
-        elif self.waiting.has(request) or (self._run is not None and self._run.does(request)):
+        if self.waiting.has(request) or (self._run is not None and self._run.does(request)):
             show_warning("This very run is under way or waits already; change a setting first.")
         else:
+            self.submit(request)
+
+    def submit(self, request: Request) -> None:
+        """Start a run, or let it wait until those before it are over."""
+        if self._busy:
             self.waiting.add(request)
+        else:
+            self._start(request)
+
+    def withdraw(self, request: Request) -> None:
+        """Take a run off the queue, or cancel it if it is under way."""
+        self.waiting.remove(request)
+        if self._run is not None and self._run.parameters is request.parameters:
+            self._on_cancel()
 
     def _on_form(self) -> None:
         if self._complaint and self.status.value == self._complaint:
@@ -168,6 +169,7 @@ class RestoreWidget(Container[Any]):
             run.worker.quit()
             self._leave(run, "Cancelled.")
             self.course.clear()
+            run.listener.on_failure("Cancelled.")
 
     # What the run reports; a run that the panel has left is not heard.
 
@@ -184,18 +186,21 @@ class RestoreWidget(Container[Any]):
             self.status.value = run.clock.line(f"{record.note} " if record.note else "")
         self.course.add(record)
         run.advance(record)
+        run.listener.on_step(record)
         run.worker.job.shown(record)
 
     def _on_result(self, run: Run, result: Result) -> None:
         if not self._listens(run):
             return
         try:
-            self._show_result(run, result)
+            layer = self._show_result(run, result)
         except Exception as e:  # noqa: BLE001 (whatever it is: said, and the run is over)
             self._leave(run, "", result)
             self._say_fault(e)
+            run.listener.on_failure(sentence(str(e)))
             return
         self._leave(run, ending(result), result)
+        run.listener.on_result(run, result, layer)
 
     def _on_error(self, run: Run, error: Exception) -> None:
         if not self._listens(run):
@@ -209,12 +214,14 @@ class RestoreWidget(Container[Any]):
             self._say(error, show_error)
         else:
             self._say_fault(error)
+        run.listener.on_failure(sentence(str(error)))
 
     def _on_finished(self, run: Run) -> None:
         run.worker.job.release()
         if run is self._run:  # neither result nor error: ended from outside, by napari
             self.waiting.clear()
             self._leave(run, "Cancelled.")
+            run.listener.on_failure("Cancelled.")
         # Only now: two runs at a time might need more memory than there is.
         if self._run is None and alive(self.native):
             request = self.waiting.take()
@@ -236,7 +243,7 @@ class RestoreWidget(Container[Any]):
         arrays = (source.plane.image, source.mask, source.region)
         solve = partial(self._solve, *arrays, psf=source.psf, parameters=parameters)
         worker = restore_worker(Job(solve, preview_interval(), dtype=request.dtype))
-        run = self._run = Run(worker, source, parameters)
+        run = self._run = Run(worker, source, parameters, request.listener)
         self.forecast.pause()
         self.course.begin(run)
         worker.yielded.connect(partial(self._on_record, run))
@@ -260,23 +267,25 @@ class RestoreWidget(Container[Any]):
         run.plan = plan
         run.begin()
 
-    def _show_result(self, run: Run, result: Result) -> None:
-        """Make the preview the result, or add a layer; if not over its input, then by itself."""
+    def _show_result(self, run: Run, result: Result) -> Any:
+        """Make the preview the result, or add a layer, be it by itself; give the layer."""
         name = f"{run.plane.name} restored"
         made = result.provenance()
-        layer: Layer | None = None
+        shown, layer = self.course.preview_layer, None
         try:
             data = run.layer_data(result.image, name, made)
             if self.course.show_result(data):
+                layer = shown
                 self.reset_choices()  # from now on it can be somebody's input
             else:
                 layer = Layer.create(*data)
                 self._viewer.add_layer(layer)
         except Exception as e:  # noqa: BLE001 (a long run's result must not be lost)
             if layer is None or layer not in self._viewer.layers:
-                made = run.source.provenance(made)
-                self._viewer.add_image(result.image, name=name, metadata={METADATA_KEY: made})
+                metadata = {METADATA_KEY: run.source.provenance(made)}
+                layer = self._viewer.add_image(result.image, name=name, metadata=metadata)
             show_warning(f"The result may not lie where its input does: {sentence(str(e))}")
+        return layer
 
     def _leave(self, run: Run, status: str, result: Result | None = None) -> None:
         """Forget the run and be ready for the next one."""

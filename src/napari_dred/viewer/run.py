@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -67,12 +67,29 @@ class Source:
         return provenance(self.plane, self.region, made, more)
 
 
+class Listener:
+    """Who is told what becomes of a run, in the main thread; this one does nothing with it."""
+
+    def on_step(self, step: Step) -> None:
+        """It is under way."""
+
+    def on_result(self, run: Run, result: Result, layer: Image) -> None:
+        """It is over, and the layer shows its result."""
+
+    def on_failure(self, reason: str) -> None:
+        """It is over without a result, or has been taken off the queue."""
+
+
+_NOBODY = Listener()
+
+
 @dataclass(frozen=True)
 class Request:
-    """A run that is asked for: what it reads, as it was then, and its parameters."""
+    """A run that is asked for: what it reads, as it was then, its parameters, and who is told."""
 
     source: Source
     parameters: Parameters
+    listener: Listener = field(default=_NOBODY, compare=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -96,8 +113,14 @@ class Request:
 class Run:
     """What the panel knows of one run."""
 
-    def __init__(self, worker: RestoreWorker, source: Source, parameters: Parameters) -> None:
-        self.worker = worker
+    def __init__(
+        self,
+        worker: RestoreWorker,
+        source: Source,
+        parameters: Parameters,
+        listener: Listener = _NOBODY,
+    ) -> None:
+        self.worker, self.listener = worker, listener
         self.source = source
         self.plane, self.region = source.plane, source.region
         self.parameters = parameters

@@ -57,6 +57,11 @@ class Waiting:
         """Whether one waits that would have the same result."""
         return any(request.equals(other) for other in self._requests)
 
+    def remove(self, request: Request) -> None:
+        """Take this very run off the queue, if it waits."""
+        self._requests = deque(other for other in self._requests if other is not request)
+        self._tell()
+
     def take(self) -> Request | None:
         """Give the next run; who deleted the image of one wants it no longer."""
         found = None
@@ -67,19 +72,23 @@ class Waiting:
             else:
                 name = request.source.plane.name
                 show_warning(f"The run that waited for {name!r} is left out: the image is gone.")
+                request.listener.on_failure("The image is gone.")
         self._tell()
         return found
 
     def clear(self) -> None:
         """Forget them all."""
-        self._requests.clear()
+        dropped, self._requests = self._requests, deque()
+        for request in dropped:
+            request.listener.on_failure("Taken off the queue.")
         if alive(self.row.native):
             self._tell()
 
     def _on_remove(self) -> None:
         if self._requests:  # the click may come as the last one begins
-            self._requests.pop()
+            request = self._requests.pop()
             self._tell()
+            request.listener.on_failure("Taken off the queue.")
 
     def _tell(self) -> None:
         count = len(self._requests)

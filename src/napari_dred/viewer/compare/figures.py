@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +17,9 @@ from napari_dred.viewer.layers import Plane
 
 #: What stands where there is no figure.
 NONE = "–"
-Row = tuple[str, str, str]
+Row = tuple[str, ...]
+#: The head of a table of two planes.
+HEAD = ("Figure", "Before", "After")
 
 
 def figures(
@@ -56,19 +60,19 @@ def figures(
         rows.append((name, texts[0], texts[1]))
 
     if reference is None:
-        add("FRC resolution (px)", lambda x, _: _period(metrics.frc(x).resolution))
+        add("FRC resolution (px)", lambda x, _: period_text(metrics.frc(x).resolution))
         known = [pixel for pixel in pixels if pixel is not None]
         if len(known) == 2 and known[0][1] == known[1][1] != "pixel":
 
             def in_unit(x: NDArray[Any], i: int) -> str:
-                return _period(metrics.frc(x).resolution, known[i][0])
+                return period_text(metrics.frc(x).resolution, known[i][0])
 
             add(f"FRC resolution ({known[0][1]})", in_unit)
     else:
         truth = reference
-        add("PSNR (dB)", lambda x, _: _decibel(metrics.psnr(x, truth)))
+        add("PSNR (dB)", lambda x, _: decibel(metrics.psnr(x, truth)))
         if truth.dtype == np.uint8:
-            add("PSNR-Y (dB)", lambda x, _: _decibel(metrics.psnr_y(x, truth)))
+            add("PSNR-Y (dB)", lambda x, _: decibel(metrics.psnr_y(x, truth)))
         add("SSIM", lambda x, _: f"{metrics.ssim(x, truth):.4f}")
     if residual is not None:
         try:
@@ -90,17 +94,20 @@ def pixel_of(plane: Plane) -> tuple[float, str] | None:
     return (float(a), f"{u:~P}") if np.isclose(a, b) and u == v else None
 
 
-def as_text(rows: Sequence[Row], separator: str) -> str:
+def as_text(rows: Sequence[Row], separator: str, head: Row = HEAD) -> str:
     """The table with a head, a line a row, as a spreadsheet takes it."""
-    lines = [("Figure", "Before", "After"), *rows]
-    return "".join(separator.join(line) + "\n" for line in lines)
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
 
 
-def _decibel(value: float) -> str:
+def decibel(value: float) -> str:
+    """A PSNR."""
     return f"{value:.2f}" if math.isfinite(value) else "equal"
 
 
-def _period(period: float, pixel: float = 1.0) -> str:
+def period_text(period: float, pixel: float = 1.0) -> str:
+    """A resolution, of pixels of that size."""
     if math.isinf(period):
         return "none"
     return ("≤ " if period == 2 else "") + f"{period * pixel:.3g}"

@@ -25,14 +25,16 @@ class View(Protocol):
 class SideBySide:
     """One pane a layer; the cameras move together."""
 
-    def __init__(self, viewer: ViewerModel, layers: Sequence[Layer]) -> None:
+    def __init__(
+        self, viewer: ViewerModel, layers: Sequence[Layer], shape: tuple[int, int] = (1, -1)
+    ) -> None:
         for layer in viewer.layers:
             layer.visible = layer in layers
         order = [layer for layer in viewer.layers if layer in layers]
         grid = viewer.canvas.grid
         # napari begins with the lowest layer, by a negative stride with the uppermost.
         grid.stride = 1 if order[0] == layers[0] else -1
-        grid.shape = (1, -1)
+        grid.shape = shape
         grid.enabled = True
         for layer in layers:
             layer.name_overlay.visible = True
@@ -186,6 +188,14 @@ class Comparison:
         except Exception:
             self.leave()
             raise
+
+    def spread(self, layers: Sequence[Layer]) -> None:
+        """Show any number of layers in a grid, in the order of the layer list."""
+        self.leave()
+        self._snapshot = Snapshot(self._viewer)
+        order = [layer for layer in self._viewer.layers if layer in layers]
+        self._pair = list(order)
+        self.view = SideBySide(self._viewer, order, shape=(-1, -1))
 
     @property
     def layers(self) -> list[Layer]:
