@@ -59,6 +59,15 @@ def test_level_of_a_textured_colour_image_is_within_ten_percent(sigma: float) ->
     assert estimate == pytest.approx(sigma, rel=0.1)
 
 
+@pytest.mark.parametrize("side", [96, 128])
+def test_level_of_a_part_between_the_lines_of_a_grid(side: int) -> None:
+    clean = np.moveaxis(data.astronaut()[:side, 150 : 150 + side], 2, 0).astype(np.float64)
+    noisy = clean + np.random.default_rng(0).normal(0, 25, clean.shape)
+    observed = np.ones(clean.shape, bool)
+    observed[:, ::8] = observed[:, :, ::8] = False
+    assert estimate_sigma(noisy, observed) == pytest.approx(25, rel=0.1)
+
+
 def test_noise_that_was_cut_off_is_not_underrated() -> None:
     clean = np.moveaxis(data.astronaut()[:256, 100:356], 2, 0).astype(np.float64)
     noisy = clean + np.random.default_rng(0).normal(0, 40, clean.shape)
