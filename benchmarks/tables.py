@@ -17,6 +17,7 @@ TITLES = {
     "assumptions": "What RED assumes of a denoiser (the paper's section IV)",
     "memory": "Peak memory of a run in MiB, beside the estimate shown before it",
     "blur": "Deblurring with a wrong sigma: PSNR in dB by its factor, preset preview",
+    "blur_estimate": "Estimated sigma of a Gaussian blur beside the true one, in pixels",
     "plate": "A plate restored by workers of which one, and later all, were killed, and resumed",
     "large": "Peak memory in MiB for a 16-bit plane, OME-Zarr in and out, preset preview",
     "tasks": "Tiny tasks, by this process (0) and by workers",
