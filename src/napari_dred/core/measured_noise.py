@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_dred.core.correlation import Correlation, find_correlation, thinned
+from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
 from napari_dred.core.noise import estimate_sigma, find_limits
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
@@ -55,10 +55,12 @@ def measure_noise(pairs: Sequence[Known], p: Parameters, most: float) -> Measure
     limits = find_limits(planes, known)
     samples = planes.astype(np.float64)
     any_kind = p.noise in ("auto", "poisson")
-    correlation = find_correlation(samples, known, limits) if any_kind else None
+    grids = [(a.astype(np.float64), o) for a, o in pairs]
+    correlation = None
+    if any_kind:
+        correlation = agreed_correlation([find_correlation(*grid, limits) for grid in grids])
     if p.sigma is not None:
         return MeasuredNoise(p.sigma, limits, correlation=correlation)
-    grids = [(a.astype(np.float64), o) for a, o in pairs]
     if correlation is not None:  # samples far enough apart have white noise
         grids = [grid for pair in grids for grid in thinned(*pair, correlation.step)]
     photon = None
