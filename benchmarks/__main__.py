@@ -15,6 +15,7 @@ from benchmarks import (
     latency,
     memory,
     micrographs,
+    neighbours,
     quality,
     speed,
     stacks,
@@ -122,6 +123,11 @@ def _latency() -> None:
 @click.option("--estimate", is_flag=True, help="How well its width is estimated, instead.")
 def _blur(estimate: bool) -> None:
     (blur_estimate if estimate else blur).run()
+
+
+@main.command("neighbours", help=neighbours.__doc__)
+def _neighbours() -> None:
+    neighbours.run()
 
 
 @main.command("stacks", help=stacks.__doc__)

@@ -19,6 +19,7 @@ TITLES = {
     "blur": "Deblurring with a wrong sigma: PSNR in dB by its factor, preset preview",
     "blur_estimate": "Estimated sigma of a Gaussian blur beside the true one, in pixels",
     "plate": "A plate restored by workers of which one, and later all, were killed, and resumed",
+    "neighbours": "A plane restored by itself and from its neighbour's result, PSNR in dB",
     "large": "Peak memory in MiB for a 16-bit plane, OME-Zarr in and out, preset preview",
     "tasks": "Tiny tasks, by this process (0) and by workers",
     "latency": "Gaps between the ticks of a timer of 10 ms in napari's window during a run, in ms",
