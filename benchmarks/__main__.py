@@ -10,10 +10,12 @@ import click
 from benchmarks import (
     assumptions,
     blur,
+    blur_estimate,
     denoisers,
     latency,
     memory,
     micrographs,
+    neighbours,
     paper,
     quality,
     search,
@@ -140,8 +142,14 @@ def _latency() -> None:
 
 
 @main.command("blur", help=blur.__doc__)
-def _blur() -> None:
-    blur.run()
+@click.option("--estimate", is_flag=True, help="How well its width is estimated, instead.")
+def _blur(estimate: bool) -> None:
+    (blur_estimate if estimate else blur).run()
+
+
+@main.command("neighbours", help=neighbours.__doc__)
+def _neighbours() -> None:
+    neighbours.run()
 
 
 @main.command("stacks", help=stacks.__doc__)

@@ -660,3 +660,30 @@ FEW_ITERATIONS = (
     "run = cli.drive\n"
     "cli.drive = lambda i, m, k, p: run(i, m, k, p.replace(iterations=1, preset='preview'))\n"
 )
+
+
+def test_the_blur_is_estimated_where_it_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scipy.ndimage import gaussian_filter
+    from skimage import data
+
+    make_bad_files()
+    rng = np.random.default_rng(0)
+    soft = gaussian_filter(data.coins()[:200, :200].astype(float), 2)
+    tifffile.imwrite("soft.tif", np.rint(soft + rng.normal(0, 2, soft.shape)).astype(np.uint8))
+    quick = ["--preset", "preview", "--iterations", "1", "--blur-sigma", "auto"]
+    assert cli.main(["restore", "soft.tif", "-o", "auto.tif", "--json", *quick]) == 0
+    record = json.loads(capsys.readouterr().out)
+    sigma = record["parameters"]["blur_sigma"]
+    assert sigma == pytest.approx(2, rel=0.2)
+    assert f"Blur estimated: sigma = {sigma:g} pixels; an estimate, check it." in record["notes"]
+    assert record["task"] == "deblur"
+    for source, more, why in (
+        ("in.tif", [], "cannot be estimated"),
+        ("stack.tif", [], "single planes"),
+        ("soft.tif", ["--scale", "2"], "exclude each other"),
+        ("soft.tif", ["--psf", "psf.npy"], "exclude each other"),
+    ):
+        assert cli.main(["restore", source, "-o", "no.tif", *quick, *more]) == 2
+        assert why in capsys.readouterr().err

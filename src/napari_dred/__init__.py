@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_dred.core.blur import estimate_blur
     from napari_dred.core.control import Control
     from napari_dred.core.errors import InputError, RestorationError
     from napari_dred.core.parameters import Parameters
@@ -30,6 +31,7 @@ _HOME = {
     "Plan": "records",
     "Result": "records",
     "Step": "records",
+    "estimate_blur": "blur",
     "plan": "restore",
     "restore": "restore",
     "solve": "restore",
@@ -43,6 +45,7 @@ __all__ = [
     "RestorationError",
     "Result",
     "Step",
+    "estimate_blur",
     "plan",
     "restore",
     "solve",

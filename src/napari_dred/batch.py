@@ -268,12 +268,13 @@ class Batch:
 
     def _identity(self, item: Item) -> str:
         """A text that is another one once the image or the settings are."""
-        stat = item.source.stat()
+        inside = item.source.rglob("*") if item.source.is_dir() else [item.source]
+        files = [f.stat() for f in inside if f.is_file()]
         told = dataclasses.asdict(self.options) | {"psf": str(self.options.psf)}
         parts = [
             str(item.source.resolve()),
-            stat.st_size if item.source.is_file() else 0,
-            stat.st_mtime_ns if item.source.is_file() else 0,
+            sum(f.st_size for f in files),
+            max((f.st_mtime_ns for f in files), default=0),
             self.parameters.to_dict(),
             told,
             napari_dred.__version__,

@@ -16,21 +16,18 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from napari_dred.check_cli import check
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
-from napari_dred.options import FILE, TwoLists, chosen, json_option, parameter_options
+from napari_dred.options import AUTO, FILE, TwoLists, chosen, json_option, parameter_options
 from napari_dred.psf_cli import psf
 from napari_dred.stack_cli import STACK_OPTIONS, batch, is_for_stacks, restore_file, stack_options
 from napari_dred.terminal import drive, say
 from napari_dred.text import duration
-
-if TYPE_CHECKING:
-    pass
 
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
@@ -136,6 +133,8 @@ def restore(
     """
     if psf is not None and options["blur_sigma"] is not None:
         raise click.UsageError("--blur-sigma and --psf exclude each other; give one of them")
+    if estimated := options["blur_sigma"] == AUTO:
+        options["blur_sigma"] = 0.0  # until the image is read; in place of what settings say
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
     told = chosen(settings, options, psf)
     parameters, label = told.parameters, None if mask is None else told.label
@@ -148,6 +147,11 @@ def restore(
     _check_target(output, force, others=[p for p in (mask, psf, settings) if p is not None])
 
     if is_for_stacks(input, output, stack):
+        if estimated:
+            raise click.UsageError(
+                f"--blur-sigma {AUTO} is for single planes; estimate it on one plane of the stack, "
+                "and give the number"
+            )
         if region is not None:
             raise click.UsageError("--region is for single planes; leave it out for a stack")
         return restore_file(input, output, mask, label, psf, parameters, stack, force, as_json)
@@ -163,14 +167,23 @@ def restore(
     check_output(output, dtype, picture)
     missing = None if mask is None else read_mask(mask, samples.shape, label)
     kernel = None if psf is None else read_psf(psf)
-    for note in picture.notes:
+    notes = list(picture.notes)
+    if estimated:
+        if parameters.scale > 1:
+            raise click.UsageError(f"--blur-sigma {AUTO} and --scale exclude each other")
+        from napari_dred.core.blur import estimate_blur
+
+        blur = round(estimate_blur(samples, missing, sigma=parameters.sigma), 2)
+        parameters = parameters.replace(blur_sigma=blur)
+        notes.append(f"Blur estimated: sigma = {blur:g} pixels; an estimate, check it.")
+    for note in notes:
         say(note)
     result, interrupted = drive(samples, missing, kernel, parameters, part)
     if part is not None and result.parameters.scale > 1:
         picture = picture.part(*part.clipped(*samples.shape[:2]).slices)
     restored = picture.restored(result.image, result.parameters.scale)
     record = result.provenance()
-    record["notes"] = [*picture.notes, *record["notes"]]
+    record["notes"] = [*notes, *record["notes"]]
     files = {"image": input, "mask": mask, "psf": psf}
     # Their names, without the folders: who is given the picture need not know those.
     record["source"] = {key: path.name for key, path in files.items() if path is not None}

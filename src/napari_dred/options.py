@@ -38,7 +38,12 @@ FIRST = (
     "output_dtype",
     "keep_observed",
 )
+AUTO = "auto"
 _FIELDS = {f.name: f for f in dataclasses.fields(Parameters)}
+
+
+def _number_or_auto(text: str) -> float | str:
+    return AUTO if text == AUTO else float(click.FLOAT(text))
 
 
 def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,15 +53,19 @@ def parameter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         f = _FIELDS[name]
         kind = next(k for k in (get_args(hints[name]) or (hints[name],)) if k is not type(None))
         choices = f.metadata.get("choices")
+        help, metavar = f.metadata["help"], None
+        if name == "blur_sigma":
+            help += f" '{AUTO}' estimates it from the image, if that is a single plane."
+            metavar = f"FLOAT|{AUTO}"
         shown = f.default is not None and kind is not bool
         flag = name.replace("_", "-")
         command = click.option(
             f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
-            type=kind,
-            metavar="|".join(map(str, choices)) if choices else None,
+            type=_number_or_auto if name == "blur_sigma" else kind,
+            metavar="|".join(map(str, choices)) if choices else metavar,
             # None: not given. `Parameters` has the default, and checks the value.
             default=None,
-            help=f.metadata["help"] + (f" [default: {f.default}]" if shown else ""),
+            help=help + (f" [default: {f.default}]" if shown else ""),
         )(command)
     return command
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_dred.core.calibration import calibrate
 from napari_dred.core.errors import InputError
@@ -71,6 +72,15 @@ def test_a_part_without_a_hole_is_restored_as_the_whole_is():
     assert part.parameters.sigma_f == 10  # as with holes and little noise
     assert part.sigma == whole.sigma
     assert not any("no pixel" in note for note in part.notes)
+
+
+def test_an_empty_sample_does_not_hide_that_the_noise_is_correlated():
+    noise = [gaussian_filter(RNG.normal(0, 90, (128, 128)), 0.8) for _ in range(4)]
+    images = [*(1000 + n for n in noise), np.full((128, 128), 1000.0)]
+    whole = calibrate(images, everywhere(images), (700, 1300), Parameters())
+    assert whole.correlation is not None
+    images = [*images[3:], *planes((20, 20), (128, 128))]
+    assert calibrate(images, everywhere(images), (500, 1500), Parameters()).correlation is None
 
 
 def test_samples_that_are_mostly_masked_do_not_count_and_none_at_all_is_refused():

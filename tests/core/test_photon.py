@@ -125,7 +125,7 @@ def test_relative_level_is_that_of_the_signal() -> None:
     noise = PhotonNoise(gain=2.0, offset=3.0, floor=1.0)
     sigma = 0.1
 
-    def ideal(x: Tensor, level: float | Tensor) -> Tensor:
+    def ideal(x: Tensor, level: float | Tensor, view: int = 0) -> Tensor:
         return signal
 
     level = relative_level(signal, noise, 50.0, 200.0, sigma, ideal)
@@ -136,7 +136,7 @@ def test_relative_level_is_that_of_the_signal() -> None:
 def test_uneven_levels_stay_within_what_the_denoiser_knows() -> None:
     seen: list[Tensor] = []
 
-    def f(x: Tensor, level: float | Tensor) -> Tensor:
+    def f(x: Tensor, level: float | Tensor, view: int = 0) -> Tensor:
         assert isinstance(level, Tensor)
         seen.append(level)
         return x

@@ -83,18 +83,21 @@ def test_a_plan_in_words():
 
 
 @pytest.mark.parametrize(
-    ("photon", "impulses", "kind"),
+    ("photon", "correlation", "impulses", "kind"),
     [
-        (None, 0, "Gaussian"),
-        ((2.0, 1.0), 0, "photon"),
-        (None, 9, "Gaussian + impulse"),
-        ((2.0, 1.0), 9, "photon + impulse"),
+        (None, None, 0, "Gaussian"),
+        ((2.0, 1.0), None, 0, "photon"),
+        (None, None, 9, "Gaussian + impulse"),
+        ((2.0, 1.0), None, 9, "photon + impulse"),
+        (None, 0.5, 0, "correlated"),
+        ((2.0, 1.0), 0.5, 9, "correlated photon + impulse"),
     ],
 )
-def test_the_kind_of_noise(photon, impulses, kind):
+def test_the_kind_of_noise(photon, correlation, impulses, kind):
     from dataclasses import replace
 
-    assert noise_kind(replace(PLAN, photon_noise=photon, impulses=impulses)) == kind
+    found = replace(PLAN, photon_noise=photon, correlation=correlation, impulses=impulses)
+    assert noise_kind(found) == kind
 
 
 def test_size_and_pixels_are_said_before_the_plan():

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_dred.core.correlation import Correlation, find_correlation, thinned
+from napari_dred.core.correlation import Correlation
 from napari_dred.core.errors import InputError
-from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
+from napari_dred.core.measured_noise import measure_noise
+from napari_dred.core.noise import find_impulses
 from napari_dred.core.parameters import Parameters
-from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.values import ValueRange, check_size
 
 ENOUGH_OBSERVED = 0.25  # of a sample's pixels, for its noise to be measured
@@ -96,30 +97,21 @@ def calibrate(
         impulses = p.noise == "impulse" or sum(bool(h.any()) for h in hits) > len(hits) / 2
         if impulses:
             pairs = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True) if (o & ~h).any()]
-    planes = np.concatenate([a for a, _ in pairs])
-    known = np.concatenate([o for _, o in pairs])
-    planes = np.where(known, planes, np.zeros((), planes.dtype))
-    limits = find_limits(planes, known)
-    sigma, photon_noise = p.sigma, None
-    half = 127.0 if planes.dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
-    correlation = None
-    if p.noise in ("auto", "poisson"):
-        correlation = find_correlation(planes.astype(np.float64), known, limits)
-    if correlation is not None:
-        pairs = [grid for pair in pairs for grid in thinned(*pair, correlation.step)]
-    if sigma is None:
-        if p.noise in ("auto", "poisson"):
-            pooled, seen = (np.concatenate(part) for part in zip(*pairs, strict=True))
-            photon_noise = fit_photon_noise(pooled.astype(np.float64), seen, limits)
-        if photon_noise is not None:
-            variance = photon_noise.variance(planes[known].astype(np.float64))
-            sigma = min(float(np.sqrt(variance.mean())), half)
-        else:
-            levels = [estimate_sigma(a.astype(np.float64), o, limits) for a, o in pairs]
-            sigma = min(float(np.median(levels)), half)
-    ends = np.array([extremes], planes.dtype)
-    values = ValueRange.of(ends, np.ones(ends.shape, bool), sigma)
-    return Calibration(sigma, values, limits, photon_noise, impulses, masked, missing, correlation)
+    dtype = pairs[0][0].dtype
+    half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
+    noise = measure_noise(pairs, p, half)
+    ends = np.array([extremes], dtype)
+    values = ValueRange.of(ends, np.ones(ends.shape, bool), noise.sigma)
+    return Calibration(
+        sigma=noise.sigma,
+        values=values,
+        limits=noise.limits,
+        photon_noise=noise.photon_noise,
+        impulses=impulses,
+        masked=masked,
+        missing=missing,
+        correlation=noise.correlation,
+    )
 
 
 def _planes(a: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,8 +66,16 @@ def find_correlation(
     """
     found = [_of_channel(c, o, limits) for c, o in zip(image, observed, strict=True)]
     clear = [c for c in found if c is not None]
-    if len(clear) < len(found):
-        return None
+    return _mean(clear) if len(clear) == len(found) else None
+
+
+def agreed_correlation(found: Sequence[Correlation | None]) -> Correlation | None:
+    """What most samples of a stack have found: one may be empty, or show texture everywhere."""
+    clear = [c for c in found if c is not None]
+    return _mean(clear) if len(clear) > len(found) / 2 else None
+
+
+def _mean(clear: Sequence[Correlation]) -> Correlation:
     return Correlation(
         neighbours=float(np.mean([c.neighbours for c in clear])),
         step=max(c.step for c in clear),

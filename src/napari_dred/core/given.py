@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.calibration import Calibration
-from napari_dred.core.correlation import Correlation, find_correlation, thinned
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
-from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
+from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
+from napari_dred.core.noise import find_impulses
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
-from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.presets import fill_in
 from napari_dred.core.records import Plan, PSFRecord
 from napari_dred.core.values import ValueRange, check_size
@@ -158,8 +158,9 @@ def check(
             "middle of its picture: the result moves the other way by as much. Cut it out around "
             "the point if that is not meant."
         )
-    noise = _find_noise(planes, observed, p, whole, notes)
-    sigma, unmasked, observed = noise.sigma, observed, noise.observed
+    found = _find_noise(planes, observed, p, whole, notes)
+    noise, unmasked, observed = found.rest, observed, found.observed
+    sigma, photon, correlation = noise.sigma, noise.photon_noise, noise.correlation
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
     holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
@@ -178,14 +179,14 @@ def check(
         sigma_estimated=p.sigma is None,
         missing=missing,
         masked=int(masked.sum()),
-        impulses=noise.impulses,
-        photon_noise=(None if noise.photon is None else (noise.photon.gain, noise.photon.offset)),
+        impulses=found.impulses,
+        photon_noise=None if photon is None else (photon.gain, photon.offset),
         device=describe(device),
         memory=estimate_memory(len(planes), size, p, None if kernel is None else kernel.shape),
         seconds=seconds,
         notes=tuple(notes),
         psf=None if psf is None else PSFRecord.of(psf),
-        correlation=None if noise.correlation is None else noise.correlation.neighbours,
+        correlation=None if correlation is None else correlation.neighbours,
     )
     return Given(
         image=a,
@@ -195,8 +196,8 @@ def check(
         kernel=kernel,
         values=values,
         limits=noise.limits,
-        photon_noise=noise.photon,
-        spread=1.0 if noise.correlation is None else noise.correlation.spread,
+        photon_noise=photon,
+        spread=1.0 if correlation is None else correlation.spread,
         plan=plan,
     )
 
@@ -205,10 +206,7 @@ def check(
 class _Noise:
     observed: NDArray[np.bool_]  # without the impulses
     impulses: int
-    limits: tuple[float, float]
-    photon: PhotonNoise | None
-    sigma: float
-    correlation: Correlation | None = None
+    rest: MeasuredNoise
 
 
 def _find_noise(
@@ -241,48 +239,39 @@ def _find_noise(
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
     if whole is not None:
-        told = whole.limits, whole.photon_noise, whole.sigma, whole.correlation
-        return _Noise(observed, impulses, *told)
-    limits = find_limits(planes, observed)
-    samples = planes.astype(np.float64)
-    correlation, grids = None, [(samples, observed)]
-    if p.noise in ("auto", "poisson"):
-        correlation = find_correlation(samples, observed, limits)
+        told = MeasuredNoise(whole.sigma, whole.limits, whole.photon_noise, whole.correlation)
+        return _Noise(observed, impulses, told)
+    noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
+    correlation, photon = noise.correlation, noise.photon_noise
     if correlation is not None:
-        grids = list(thinned(samples, observed, correlation.step))
         notes.append(
             f"The noise of neighbouring pixels is correlated ({correlation.neighbours:.2f}): "
             f"the denoiser is told {correlation.spread:.3g} times its level."
         )
     if p.sigma is not None:
-        return _Noise(observed, impulses, limits, None, p.sigma, correlation)
-    photon = None
-    if p.noise in ("auto", "poisson"):
-        pooled, known = (np.concatenate(part) for part in zip(*grids, strict=True))
-        photon = fit_photon_noise(pooled, known, limits)
-        if p.noise == "poisson" and photon is None:
-            notes.append("No photon noise was found: the noise does not grow with the signal.")
+        return _Noise(observed, impulses, noise)
     if photon is None:
-        sigma = float(np.median([estimate_sigma(*grid, limits) for grid in grids]))
-        sigma = _below_half_range(sigma, planes, observed)
-        notes.append(f"Noise level estimated: sigma = {sigma:.3g} in the image's sample values.")
+        if p.noise == "poisson":
+            notes.append("No photon noise was found: the noise does not grow with the signal.")
+        notes.append(
+            f"Noise level estimated: sigma = {noise.sigma:.3g} in the image's sample values."
+        )
     else:
         variance = photon.variance(planes[observed].astype(np.float64))
-        sigma = _below_half_range(float(np.sqrt(variance.mean())), planes, observed)
         lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
         notes.append(
             f"Photon noise found: gain {photon.gain:.3g}, sigma from {lowest:.3g} in dark "
             f"to {highest:.3g} in bright places, in the image's sample values."
         )
-    return _Noise(observed, impulses, limits, photon, sigma, correlation)
+    return _Noise(observed, impulses, noise)
 
 
-def _below_half_range(sigma: float, planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
-    """Limit an estimate (pure noise reaches it) to what a given level may be."""
+def _half_range(planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
+    """What an estimate (pure noise reaches it) is limited to, as a given level is."""
     if planes.dtype == np.uint8:
-        return min(sigma, 127.0)
+        return 127.0
     samples = planes[observed]
-    return min(sigma, 0.5 * (float(samples.max()) - float(samples.min())))
+    return 0.5 * (float(samples.max()) - float(samples.min()))
 
 
 def check_memory(plan: Plan) -> None:

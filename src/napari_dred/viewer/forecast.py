@@ -110,8 +110,10 @@ def plan_run(
 
 
 def noise_kind(plan: Plan) -> str:
-    """The kind of noise that a run takes account of: 'Gaussian', 'photon', 'photon + impulse'."""
+    """The kind of noise a run takes account of, such as 'Gaussian' or 'correlated + impulse'."""
     kind = "Gaussian" if plan.photon_noise is None else "photon"
+    if plan.correlation is not None:
+        kind = "correlated" if plan.photon_noise is None else "correlated photon"
     return f"{kind} + impulse" if plan.impulses else kind
 
 

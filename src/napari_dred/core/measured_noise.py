@@ -1,0 +1,74 @@
+"""Kind and level of the noise in planes that belong together, as far as they are not given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
+from napari_dred.core.noise import estimate_sigma, find_limits
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+
+Known = tuple[NDArray[Any], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class MeasuredNoise:
+    """What the noise is like.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation in sample values; root mean square if it is not even.
+    limits : (float, float)
+        Where samples were cut off, or infinite.
+    photon_noise : PhotonNoise or None
+    correlation : Correlation or None
+        None if it is white.
+    """
+
+    sigma: float
+    limits: tuple[float, float]
+    photon_noise: PhotonNoise | None = None
+    correlation: Correlation | None = None
+
+
+def measure_noise(pairs: Sequence[Known], p: Parameters, most: float) -> MeasuredNoise:
+    """Measure the noise of planes.
+
+    Parameters
+    ----------
+    pairs : sequence of ((C, H, W) array, (C, H, W) bool array)
+        Samples, all of one shape, and which of them are known.
+    p : Parameters
+        A level that they give is taken as it is.
+    most : float
+        Limit of an estimate, which pure noise exceeds.
+    """
+    planes, known = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    planes = np.where(known, planes, np.zeros((), planes.dtype))
+    limits = find_limits(planes, known)
+    samples = planes.astype(np.float64)
+    any_kind = p.noise in ("auto", "poisson")
+    grids = [(a.astype(np.float64), o) for a, o in pairs]
+    correlation = None
+    if any_kind:
+        correlation = agreed_correlation([find_correlation(*grid, limits) for grid in grids])
+    if p.sigma is not None:
+        return MeasuredNoise(p.sigma, limits, correlation=correlation)
+    if correlation is not None:  # samples far enough apart have white noise
+        grids = [grid for pair in grids for grid in thinned(*pair, correlation.step)]
+    photon = None
+    if any_kind:
+        pooled, seen = (np.concatenate(part) for part in zip(*grids, strict=True))
+        photon = fit_photon_noise(pooled, seen, limits)
+    if photon is None:
+        sigma = float(np.median([estimate_sigma(*grid, limits) for grid in grids]))
+    else:
+        sigma = float(np.sqrt(photon.variance(samples[known]).mean()))
+    return MeasuredNoise(min(sigma, most), limits, photon, correlation)
