@@ -156,14 +156,17 @@ def estimate_sigma(
     if not different:
         return 0.0
     image, observed = image[different], observed[different]
+    levels = [each[k] for k in different]
     # Together the channels tell texture from noise best, but not where each is cut off: that
     # matters more once the noise is strong.
     estimate = _from_patches(image, observed, limits)
     seen = image[observed]
-    clipped = bool(np.isin(seen, limits).mean() > MOSTLY_UNCLIPPED)
+    clipped = _share(seen, limits) > MOSTLY_UNCLIPPED
     if estimate is None or (clipped and estimate > STRONG * np.ptp(seen)):
-        known = [level for k in different if (level := each[k]) is not None]
-        estimate = float(np.mean(known)) if known else estimate
+        # The channel of which the least is cut off is underrated least.
+        channels = zip(image, observed, levels, strict=True)
+        known = [(_share(c[o], limits), level) for c, o, level in channels if level is not None]
+        estimate = min(known)[1] if known else estimate
     if estimate is None or (observed.all() and not clipped):
         # Texture makes both too high, now one, now the other. Where hardly anything is
         # observed only wavelets are left: each hole takes its nearest observed sample.
@@ -171,6 +174,11 @@ def estimate_sigma(
         waves = np.mean([estimate_by_wavelets(fill_nearest(c, o)) for c, o in pairs if o.any()])
         estimate = float(waves if estimate is None else min(estimate, waves))
     return estimate if np.isfinite(estimate) else 0.0
+
+
+def _share(samples: NDArray[Any], limits: tuple[float, float]) -> float:
+    """Share of the samples that were cut off."""
+    return float(np.isin(samples, limits).mean())
 
 
 def find_limits(image: NDArray[Any], observed: NDArray[np.bool_]) -> tuple[float, float]:
