@@ -18,8 +18,8 @@ import zarr
 from PIL import Image
 
 from napari_dred import batch, cli
-from napari_dred.batch import expand
-from napari_dred.core.errors import InputError
+from napari_dred.batch_items import expand
+from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.io import read_picture
 from napari_dred.io.metadata import Metadata
 from napari_dred.io.ome_zarr import create_image, fields_of_plate, finish_image
@@ -189,3 +189,98 @@ def test_a_picture_that_fails_says_why(folder, monkeypatch):
     assert isinstance(outcome, batch.Failed)
     assert "\n" not in outcome.why
     assert read_picture("in/a.tif").samples.shape == (24, 32)
+
+
+def test_a_result_never_goes_over_an_input(folder):
+    make_plate(Path("p.zarr"), "0.5", fields=1)
+    (folder / "in" / "a-restored.tif").write_bytes(b"made elsewhere")
+    for inputs, output in (
+        (["in/a.tif", "in/a-restored.tif"], "in"),
+        (["p.zarr"], "."),
+        (["in/a.tif", "p.zarr"], "p.zarr/A"),
+    ):
+        with pytest.raises(InputError, match="would overwrite an input"):
+            expand(inputs, Path(output))
+
+
+def test_a_plate_that_names_images_outside_of_it_is_refused(folder):
+    make_plate(Path("p.zarr"), "0.5", fields=1)
+    well = {"images": [{"path": "../../.."}], "version": "0.5"}
+    zarr.open_group("p.zarr/A/1", mode="r+").attrs["ome"] = {"version": "0.5", "well": well}
+    with pytest.raises(InputError, match="outside of it"):
+        expand(["p.zarr"], Path("out"))
+
+
+def test_plates_of_one_name_get_different_copies(folder):
+    for parent in ("x", "y"):
+        make_plate(Path(parent, "p.ome.zarr"), "0.5", fields=1)
+    found = expand(["x/p.ome.zarr", "y/p.ome.zarr"], Path("out"))
+    copies = [Path("out/p.ome.zarr"), Path("out/p-2.ome.zarr")]
+    assert [i.target for i in found] == [c / f"A/{n}/0" for c in copies for n in (1, 2)]
+
+
+def test_plates_and_damaged_stores_in_a_folder(folder):
+    make_plate(Path("day/p.zarr"), "0.4", fields=1)
+    Path("day/bad.zarr").mkdir()
+    Path("day/bad.zarr/zarr.json").write_text("{")
+    assert cli.main(["batch", "day", "-o", "out", *QUICK]) == 1
+    said = {line["source"]: line["status"] for line in manifest(Path("out"))}
+    assert said == {
+        "day/bad.zarr": "failed",
+        "day/p.zarr/A/1/0": "done",
+        "day/p.zarr/A/2/0": "done",
+    }
+    (bad,) = (line for line in manifest(Path("out")) if line["status"] == "failed")
+    assert "damaged" in bad["why"]
+
+
+def test_another_psf_or_a_changed_mask_is_another_run(folder):
+    item = expand(["in/a.tif"], Path("out"))[0]
+    mask = Path("mask.tif")
+    mask.write_bytes(b"1")
+
+    def identity(psf):
+        options = batch.StackOptions(psf=psf, mask=mask)
+        return batch.Batch(Path("out"), [item], cli.Parameters(), options)._identity(item)
+
+    psf = np.ones((41, 41)) / 41**2
+    other = psf.copy()
+    other[20, 20] *= 2  # in the middle, which the text of an array leaves out
+    before = identity(psf)
+    assert identity(psf.copy()) == before
+    assert identity(other) != before
+    mask.write_bytes(b"12")
+    assert identity(psf) != before
+
+
+def test_what_goes_wrong_with_one_image_does_not_stop_the_others(folder, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("x")
+
+    monkeypatch.setattr(batch, "read_picture", broken)
+    monkeypatch.setattr(batch, "restore_stack", broken)
+    assert cli.main(["batch", "in", "-o", "out", *QUICK]) == 1
+    assert len(manifest(Path("out"))) == 5
+    assert all("KeyError" in line["why"] for line in manifest(Path("out")))
+
+
+def test_workers_that_die_fail_what_is_left_of_the_pictures(folder):
+    class Dying:
+        workers = 1
+
+        def run(self, function, calls):
+            for arguments in calls[:1]:
+                yield function(*arguments)
+            if function is batch.restore_picture:
+                raise RestorationError("the workers died")
+            for arguments in calls[1:]:
+                yield function(*arguments)
+
+    items = expand(["in/a.tif", "in/b.png", "in/z.ome.tif"], Path("out"))
+    quick = cli.Parameters(preset="preview", iterations=2, threads=1)
+    run = batch.Batch(Path("out"), items, quick, batch.StackOptions())
+    outcomes = {str(o.source): o for o in run.run(Dying())}
+    assert isinstance(outcomes["in/a.tif"], batch.Done)
+    assert outcomes["in/b.png"] == batch.Failed(Path("in/b.png"), "the workers died")
+    assert isinstance(outcomes["in/z.ome.tif"], batch.Done)
+    assert Path("out/summary.html").exists()

@@ -1,4 +1,4 @@
-"""Many images with the same settings: which ones, one after the other, and a note of each."""
+"""Many images with the same settings, one after the other, and a note of each."""
 
 from __future__ import annotations
 
@@ -7,41 +7,26 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import napari_dred
+from napari_dred.batch_items import Item
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
 from napari_dred.io import check_output, read_mask, read_picture, write_picture
-from napari_dred.io.ome_zarr import copy_plate, fields_of_plate, is_plate, is_zarr
+from napari_dred.io.ome_zarr import copy_plate
 from napari_dred.io.stack import is_large, is_stack
 from napari_dred.report import write_report
 from napari_dred.volumes.cluster import Pool
-from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.planning import StackOptions, state_of
 from napari_dred.volumes.stacks import Progress, restore_stack
 
 MANIFEST, SUMMARY = "manifest.jsonl", "summary.html"
-#: What a folder is searched for.
-SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Item:
-    """An image, and where its restored one goes.
-
-    Attributes
-    ----------
-    source, target : Path
-    plate : (Path, Path) or None
-        The plate that it is a field of, and the one that the target is.
-    """
-
-    source: Path
-    target: Path
-    plate: tuple[Path, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,91 +57,6 @@ class Failed:
 
     source: Path
     why: str
-
-
-def expand(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list[Item]:
-    """Find the images that files, folders, patterns and plates name.
-
-    Parameters
-    ----------
-    inputs : sequence of str
-    output : Path
-        Folder for the results; what lies in it is no input.
-    suffix : str, optional
-        Of the results; that of each input if left out.
-
-    Raises
-    ------
-    InputError
-        If one of them names nothing.
-    """
-    items: list[Item] = []
-    taken: set[Path] = set()
-
-    def add(source: Path, folder: Path) -> None:
-        stem, own = _split(source.name)
-        end = suffix or own
-        target = output / folder / f"{stem}-restored{end}"
-        n = 1
-        while target in taken:
-            n += 1
-            target = output / folder / f"{stem}-restored-{n}{end}"
-        taken.add(target)
-        items.append(Item(source, target))
-
-    for text in inputs:
-        given = Path(text)
-        found = [given] if given.exists() else sorted(_matching(given))
-        if not found:
-            raise InputError(f"{text}: there is no such file or folder")
-        for path in found:
-            if path.is_dir() and is_zarr(path):
-                if is_plate(path):
-                    copy = output / path.name
-                    items += [
-                        Item(path / field, copy / field, (path, copy))
-                        for field in fields_of_plate(path)
-                    ]
-                else:
-                    add(path, Path())
-            elif path.is_dir():
-                for file in _images_in(path, output):
-                    add(file, file.parent.relative_to(path))
-            else:
-                add(path, Path())
-    return items
-
-
-def _matching(pattern: Path) -> Iterator[Path]:
-    """The files that a pattern names, where the shell has left it to us."""
-    root = Path(pattern.anchor)
-    yield from root.glob(str(pattern.relative_to(pattern.anchor)))
-
-
-def _split(name: str) -> tuple[str, str]:
-    """A file's name without its ending, and the ending of its result."""
-    lower = name.lower()
-    for ending, own in (
-        *((".ome.tif", ".ome.tif"), (".ome.tiff", ".ome.tif"), (".tif", ".tif"), (".tiff", ".tif")),
-        *((".ome.zarr", ".ome.zarr"), (".zarr", ".ome.zarr")),
-    ):
-        if lower.endswith(ending):
-            return name[: -len(ending)], own
-    return Path(name).stem, ".png"
-
-
-def _images_in(folder: Path, output: Path) -> Iterator[Path]:
-    """The images in a folder and its folders, in order; an OME-Zarr image is one."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.resolve() == output.resolve():
-            continue
-        if path.is_dir():
-            if is_zarr(path):
-                yield path
-            else:
-                yield from _images_in(path, output)
-        elif path.suffix.lower() in SUFFIXES:
-            yield path
 
 
 class Batch:
@@ -229,7 +129,15 @@ class Batch:
         calls = [(item, self.parameters, self.options) for item in pictures]
         for item in pictures:
             item.target.parent.mkdir(parents=True, exist_ok=True)
-        yield from pool.run(restore_picture, calls)
+        done = set()
+        try:
+            for item, outcome in pool.run(restore_picture, calls):
+                done.add(item)
+                yield item, outcome
+        except RestorationError as e:  # the workers died
+            for item in pictures:
+                if item not in done:
+                    yield item, Failed(item.source, _why(e))
         for item in stacks:
             yield item, self._stack(item, pool)
 
@@ -262,19 +170,18 @@ class Batch:
                 replace=True,
             ):
                 record = record if isinstance(step, Progress) else step
-        except (InputError, RestorationError, OSError, MemoryError) as e:
+        except Exception as e:  # noqa: BLE001 (one image does not keep the others from it)
             return Failed(item.source, _why(e))
         return Done(item.source, item.target, record)
 
     def _identity(self, item: Item) -> str:
         """A text that is another one once the image or the settings are."""
-        inside = item.source.rglob("*") if item.source.is_dir() else [item.source]
-        files = [f.stat() for f in inside if f.is_file()]
-        told = dataclasses.asdict(self.options) | {"psf": str(self.options.psf)}
+        mask, psf = self.options.mask, self.options.psf
+        told = dataclasses.asdict(self.options)
+        told["psf"] = None if psf is None else np.asarray(psf).tolist()
         parts = [
-            str(item.source.resolve()),
-            sum(f.st_size for f in files),
-            max((f.st_mtime_ns for f in files), default=0),
+            state_of(item.source),
+            None if mask is None else state_of(mask),
             self.parameters.to_dict(),
             told,
             napari_dred.__version__,
@@ -340,10 +247,15 @@ def restore_picture(
         record["source"] = {"image": item.source.name}
         restored = picture.restored(result.image, result.parameters.scale)
         write_picture(item.target, restored, record=record)
-    except (InputError, RestorationError, OSError, MemoryError) as e:
+    except Exception as e:  # noqa: BLE001 (one image does not keep the others from it)
         return item, Failed(item.source, _why(e))
     return item, Done(item.source, item.target, record)
 
 
 def _why(error: Exception) -> str:
-    return " ".join(str(error).split()) or "out of memory"
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return words or "out of memory"
+    if isinstance(error, (InputError, RestorationError, OSError)):
+        return words
+    return f"it failed unexpectedly ({type(error).__name__}: {words})"

@@ -219,7 +219,8 @@ def batch(
     """
     from tqdm import tqdm
 
-    from napari_dred.batch import Batch, Failed, expand
+    from napari_dred.batch import Batch, Failed
+    from napari_dred.batch_items import expand
     from napari_dred.io import read_psf
     from napari_dred.volumes.cluster import pool
 

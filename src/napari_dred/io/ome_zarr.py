@@ -52,7 +52,7 @@ def open_image(path: Path) -> tuple[zarr.Array[Any], str, Metadata]:
     InputError
         If it is no image.
     """
-    node = zarr.open(path, mode="r")
+    node = _opened(path)
     if isinstance(node, zarr.Array):
         return node, "TCZYX"[-node.ndim :] if node.ndim == 2 else "?" * node.ndim, Metadata()
     ome = ome_attributes(node)
@@ -127,6 +127,7 @@ def _create(
         chunks=chunks,
         dtype=dtype,
         fill_value=0,
+        overwrite=name != "0",  # a pyramid that a run which was killed has left
         dimension_names=[*axes.lower()] if newer else None,
         chunk_key_encoding={"name": "default" if newer else "v2", "separator": "/"},
     )
@@ -192,7 +193,8 @@ def finish_image(
     if version == "0.4":
         scales["version"] = version
     ome: dict[str, Any] = {**metadata.ome_zarr, "multiscales": [scales]}
-    if metadata.channels and "omero" not in ome:
+    # Axes that the user told may make other channels than the file names.
+    if metadata.channels and len(metadata.channels) == len(ranges) and "omero" not in ome:
         pairs = zip(metadata.channels, ranges, strict=True)
         ome["omero"] = {"channels": [_omero_channel(c, *r) for c, r in pairs]}
     if version == "0.4":
@@ -264,26 +266,44 @@ def fields_of_plate(path: Path) -> list[str]:
     InputError
         If it is no plate.
     """
-    group = zarr.open_group(path, mode="r")
-    plate = ome_attributes(group).get("plate")
+    plate = _said_of(path).get("plate")
     if not isinstance(plate, dict):
         raise InputError(f"{path}: this is no plate")
     found = []
-    for well in plate.get("wells", ()):
-        place = str(well["path"])
-        images = ome_attributes(zarr.open_group(path / place, mode="r")).get("well", {})
-        found += [f"{place}/{image['path']}" for image in images.get("images", ())]
+    try:
+        for well in plate.get("wells", ()):
+            place = str(well["path"])
+            images = _said_of(path / place).get("well", {}).get("images", ())
+            found += [f"{place}/{image['path']}" for image in images]
+    except (AttributeError, KeyError, TypeError, FileNotFoundError) as e:
+        raise InputError(
+            f"{path}: the plate's wells are not as OME-Zarr has them ({e!r}); "
+            "write the plate anew, or name its images one by one"
+        ) from None
     return found
 
 
 def is_plate(path: Path) -> bool:
-    """Whether a folder is a plate."""
-    return is_zarr(path) and not (path / ".zarray").is_file() and _has_plate(path)
+    """Whether a folder is a plate; a damaged one is none."""
+    try:
+        return is_zarr(path) and "plate" in _said_of(path)
+    except (InputError, OSError):
+        return False
 
 
-def _has_plate(path: Path) -> bool:
-    node = zarr.open(path, mode="r")
-    return isinstance(node, zarr.Group) and "plate" in ome_attributes(node)
+def _said_of(path: Path) -> dict[str, Any]:
+    """What OME says of a group; nothing of an array."""
+    node = _opened(path)
+    return ome_attributes(node) if isinstance(node, zarr.Group) else {}
+
+
+def _opened(path: Path) -> zarr.Group | zarr.Array[Any]:
+    try:
+        return zarr.open(path, mode="r")
+    except OSError:
+        raise
+    except Exception as e:  # noqa: BLE001 (zarr has no error of its own for a damaged store)
+        raise InputError(f"{path}: this Zarr store is damaged ({e}); write it anew") from None
 
 
 def copy_plate(source: Path, target: Path) -> None:

@@ -110,7 +110,8 @@ class StackPlan:
         work = self.output.with_name(f".{self.output.name}.part")
         identity = self.identity()
         note = work / "job.json"
-        if resume and note.is_file():
+        # A run that was killed at its very end has no image left there.
+        if resume and note.is_file() and (work / "image").is_dir():
             left = json.loads(note.read_text("utf-8"))
             # With another input or other settings, it is of no use.
             if left["identity"] == identity:
@@ -134,10 +135,10 @@ class StackPlan:
     def identity(self) -> str:
         """A text that two runs share if they make the same."""
         files = [self.source, *([self.options.mask] if self.options.mask else [])]
-        stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         told = dataclasses.asdict(self.options) | {"psf": None, "mask": str(self.options.mask)}
         parts = [
-            *(stats, self.parameters.to_dict(), told, self.version, self.kind),
+            *([state_of(f) for f in files], told, self.version, self.kind),
+            self.parameters.replace(threads=None).to_dict(),  # any number makes the same
             None if self.psf is None else self.psf.tolist(),
             napari_dred.__version__,
         ]
@@ -261,6 +262,13 @@ class StackPlan:
         shutil.rmtree(job.work)
 
 
+def state_of(path: Path) -> tuple[str, list[tuple[str, int, int]]]:
+    """What is another one once a file, or a file in a folder, has changed."""
+    inside = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
+    stats = [(str(f.relative_to(path)), f.stat()) for f in inside]
+    return str(path.resolve()), [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
+
+
 def _ome_zarr(made: Metadata, selection: Selection) -> dict[str, Any]:
     """The attributes of an OME-Zarr image for some of its channels."""
     kept = dict(made.ome_zarr)
@@ -281,7 +289,7 @@ def replace_folder(made: Path, target: Path) -> None:
         target.replace(old)
     made.replace(target)
     if old is not None:
-        if old.is_dir():
+        if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         else:
             old.unlink()

@@ -103,7 +103,8 @@ def restore_stack(
             raise InputError(f"keep_observed keeps pixels as they are, but the scale is {p.scale}")
         yield from _restore(plan, plan.job(work), pool, began)
     except InputError:
-        shutil.rmtree(work)  # with this input nothing can be resumed
+        if not any((*work.glob("done/*"), *work.glob("tiles/*"))):
+            shutil.rmtree(work, ignore_errors=True)
         raise
 
 
