@@ -26,7 +26,7 @@ from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from napari_dred.core.denoisers.base import DenoisingNetwork
-from napari_dred.core.denoisers.dncnn import DnCNN
+from napari_dred.core.denoisers.dncnn import LEVEL, DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.denoisers.tnrd import TNRD
 
@@ -75,6 +75,15 @@ def sample_patches(
         patch = patch[:, :, ::-1] if rng.integers(2) else patch
         out[k] = draw_over(patch, rng) if rng.uniform() < drawn else patch
     return torch.from_numpy(out).float() / 255
+
+
+def sample_levels(
+    n: int, least: float, tilt: float, own: float, generator: torch.Generator
+) -> Tensor:
+    """Draw n noise levels up to `MAX_SIGMA`: (n, 1, 1, 1). A share `own` of them is `LEVEL`."""
+    sigma = least + torch.rand(n, generator=generator) ** tilt * (MAX_SIGMA - least)
+    sigma[: round(own * n)] = LEVEL
+    return sigma[:, None, None, None]
 
 
 def denoising_loss(net: nn.Module, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
@@ -225,6 +234,9 @@ def main() -> None:
     p.add_argument(
         "--tilt", type=float, default=1.0, help="of the noise levels: below 1, more high ones"
     )
+    p.add_argument(
+        "--own", type=float, default=0.0, help="share of patches with noise of 25/255 exactly"
+    )
     p.add_argument("--drawn", type=float, default=0.25, help="share of drawn patches")
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
     p.add_argument("--seed", type=int, default=0)
@@ -263,8 +275,8 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, it])
         gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
         x = sample_patches(images, args.batch, args.patch, args.drawn, rng).to(device)
-        sigma = torch.rand(args.batch, 1, 1, 1, generator=gen).to(device) ** args.tilt
-        sigma = MIN_SIGMA[args.denoiser] + sigma * (MAX_SIGMA - MIN_SIGMA[args.denoiser])
+        least = MIN_SIGMA[args.denoiser]
+        sigma = sample_levels(args.batch, least, args.tilt, args.own, gen).to(device)
         noise = torch.randn(x.shape, generator=gen).to(device)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
         for group in (group for stepper in steppers for group in stepper.param_groups):

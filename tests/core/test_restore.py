@@ -116,7 +116,7 @@ def test_polishing_belongs_to_dred() -> None:
     assert (p.polish, p.blend, p.held_out) == (0, 0, 0)
 
 
-def test_the_result_is_the_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_is_a_weighted_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admm_module, "LEARNED", 1)
     monkeypatch.setattr(admm_module, "MISSED", np.inf)
     options = {**TINY, "polish": 2, "output_dtype": "float32"}
@@ -124,7 +124,9 @@ def test_the_result_is_the_mean_of_both_runs(monkeypatch: pytest.MonkeyPatch) ->
     assert [(s.iteration, s.total) for s in both.steps] == [(k, 8) for k in range(1, 9)]
     first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
     second = restore(_image(), **options)
-    np.testing.assert_allclose(both.image, (first.image + second.image) / 2, atol=0.01)
+    share = admm_module.SHARE
+    expected = (1 - share) * first.image + share * second.image
+    np.testing.assert_allclose(both.image, expected, atol=0.01)
 
 
 def test_a_network_that_misses_the_data_counts_for_little() -> None:
@@ -142,7 +144,8 @@ def test_a_short_run_stays_near_the_first(monkeypatch: pytest.MonkeyPatch) -> No
     result = restore(_image(), **options)
     first = restore(_image(), preset="preview", iterations=3, sigma=10, output_dtype="float32")
     second = restore(_image(), **(options | {"blend": 0}))
-    expected = 0.95 * first.image + 0.05 * second.image
+    share = admm_module.SHARE * 15 / admm_module.LEARNED
+    expected = (1 - share) * first.image + share * second.image
     np.testing.assert_allclose(result.image, expected, atol=0.01)
 
 
