@@ -89,6 +89,7 @@ def test_authors_settings_hold_whatever_the_preset(method, task):
         ("shi", "sr", {"iterations": 10_000, "learning_rate": 0.001, "jitter": 0.0}),
         ("shi", "denoise", {"settle": 0.01, "restart": 5.0}),
         ("dip", "sr", {"settle": 0.0, "restart": 5.0}),
+        ("pip", "denoise", {"restart": 2.0, "average": 0.99}),
         ("dip-pnp", "sr", {"iterate": "x", "restart": 0.0}),
         ("drp-dip", "sr", {"learning_rate": 0.5, "width": 128, "depth": 1}),
         ("dip-pnp", "inpaint", {"regulariser": "pnp", "sigma_f": 25.0, "prior": "skip"}),

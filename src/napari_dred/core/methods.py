@@ -94,7 +94,7 @@ _COMMON: dict[str, dict[str, Any]] = {
     "dip": {**_FIT, "prior": "dip", "learning_rate": 0.01, "restart": _RESTART},
     "deep-decoder": {**_FIT, "prior": "deep-decoder", "learning_rate": 0.01},
     "nas-dip": {**_FIT, "prior": "nas-dip", "learning_rate": 0.01, "restart": _RESTART},
-    "pip": {**_FIT, "prior": "pip", "learning_rate": 0.01},
+    "pip": {**_FIT, "prior": "pip", "learning_rate": 0.01, "restart": 2.0},
     "shi": {**_FIT, "prior": "shi", "restart": _RESTART, "settle": 0.01},
     "drp-dip": {**_FIT, "prior": "drp", "iterations": 5000, "jitter": 0.0, "depth": 1},
     "dip-pnp": {"prior": "skip", "regulariser": "pnp", "iterate": "x"},
