@@ -271,6 +271,14 @@ def test_a_sudden_fall_goes_back_to_before_it(monkeypatch: pytest.MonkeyPatch) -
     assert losses[3.0][-1] < losses[0.0][-1] / 3
 
 
+def test_a_run_that_falls_all_the_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping.Fall, "seen", lambda *_: True)
+    steps = restore(_image(), restart=3.0, **(TINY | {"iterations": 100})).steps
+    backs = [s.iteration for s in steps if "back to the last good state" in s.note]
+    assert backs == [22, 42, 62, 82]  # once after each copy of the state, which is made anew
+    assert steps[-1].loss < steps[0].loss
+
+
 def test_a_run_ends_where_its_image_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
     monkeypatch.setattr(
