@@ -19,6 +19,7 @@ from benchmarks import (
     neighbours,
     paper,
     quality,
+    race,
     search,
     speed,
     stacks,
@@ -57,10 +58,9 @@ def _denoisers(data: Path, weights: tuple[Path, ...], sets: tuple[str, ...]) -> 
 @click.option("--every", default=1, help="Take every N-th image.")
 @click.option("--crop", type=int, help="Take the central part of that size.")
 @click.option("--only", default="", help="Cases whose name holds this.")
-def _quality(
-    suite: tuple[str, ...], data: Path, preset: str, every: int, crop: int | None, only: str
-) -> None:
-    quality.run(list(suite), data, preset=preset, every=every, crop=crop, only=only)
+@click.option("--untimed", is_flag=True, help="No seconds: other work is done on the machine.")
+def _quality(suite: tuple[str, ...], data: Path, **options: Any) -> None:
+    quality.run(list(suite), data, **options)
 
 
 @main.command("micrographs", help=micrographs.__doc__)
@@ -93,9 +93,20 @@ def _stopping(suite: tuple[str, ...], data: Path, **options: Any) -> None:
     stopping.run(list(suite), data, **options)
 
 
+@main.command("race", help=race.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder of set5, set14, ...")
+@click.option("--case", "cases", multiple=True, required=True, help="A whole name of a case.")
+@click.option("--crop", default=128, help="Take the central part of that size.")
+@click.option("--cap", default=600.0, help="End a run of preset paper after that many seconds.")
+def _race(data: Path, cases: tuple[str, ...], **options: Any) -> None:
+    race.run(data, cases=list(cases), **options)
+
+
 @main.command("speed", help=speed.__doc__)
-@click.option("--preset", type=click.Choice(speed.PRESETS), multiple=True, default=speed.PRESETS)
-@click.option("--size", type=int, multiple=True, default=speed.SIZES)
+@click.option(
+    "--preset", type=click.Choice(list(speed.SIZES)), multiple=True, default=list(speed.SIZES)
+)
+@click.option("--size", type=int, multiple=True, help="The preset's own sizes if left out.")
 @click.option("--device", default="cpu")
 def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
     speed.run(list(preset), list(size), device)

@@ -38,7 +38,14 @@ def _restore(case: Case, preset: str, folder: Path) -> tuple[np.ndarray, dict[st
 
 
 def run(
-    suites: list[str], data: Path, *, preset: str, every: int, crop: int | None, only: str
+    suites: list[str],
+    data: Path,
+    *,
+    preset: str,
+    every: int,
+    crop: int | None,
+    only: str,
+    untimed: bool,
 ) -> None:
     """Restore the cases of some suites whose name holds `only`."""
     key = ["case", "preset", "crop"]
@@ -58,5 +65,5 @@ def run(
                 ssim=f"{ssim(image, case.clean):.4f}",
                 sigma=f"{record['sigma']:.2f}",
                 iterations=record["iterations"],
-                seconds=f"{record['seconds']:.1f}",
+                seconds="" if untimed else f"{record['seconds']:.1f}",
             )

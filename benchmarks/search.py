@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,6 +28,9 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "first level 100": {"FIRST_LEVEL": 100 / 255},
         "least level 0.25": {"LEAST_LEVEL": 0.25 / 255},
         "least level 4": {"LEAST_LEVEL": 4 / 255},
+        "wide holes at full size": {"LEAST_STEPS": 1000},
+        "filled level 20": {"FILLED_LEVEL": 20 / 255},
+        "filled level 45": {"FILLED_LEVEL": 45 / 255},
         "no momentum": {"MOMENTUM": 0.0},
         "momentum 0.6": {"MOMENTUM": 0.6},
         "one view": {"VIEWS": 1},
@@ -37,6 +41,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
             "LEAST_LEVEL": 0.25 / 255,
             "MOMENTUM": 0.0,
             "VIEWS": 1,
+            "LEAST_STEPS": 1000,
             "PRIOR_WEIGHTS": (0.23, 0.23),
             "PRIOR_WEIGHTS_POINTWISE": (0.23, 0.23),
         },
@@ -72,7 +77,10 @@ def run(
                     for c in suite(folder=FOLDER, data=data, every=every, crop=crop)
                     if c.name.startswith(f"{setting}/")
                 ]
-                with mock.patch.multiple(MODULES[preset], **changes):
+                changed = (
+                    mock.patch.multiple(MODULES[preset], **changes) if changes else nullcontext()
+                )
+                with changed:
                     reached = [
                         psnr_y_of(restore(**arguments(c), preset=preset).image, c) for c in wanted
                     ]

@@ -24,8 +24,11 @@ steps = [b - a for a, b in zip(ticks, ticks[1:])]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([statistics.mean(steps), round(peak)]))
 """
-SIZES = (256, 512, 1024)
-PRESETS = ("preview", "default", "paper")
+SIZES = {
+    "preview": (256, 512, 1024, 2048, 4096),
+    "default": (256, 512, 1024),
+    "paper": (256, 512, 1024),
+}
 ITERATIONS = {"preview": 20, "default": 20, "paper": 4}
 
 
@@ -33,7 +36,7 @@ def run(presets: list[str], sizes: list[int], device: str) -> None:
     """Measure every preset at every size, each over 20 iterations (preset paper: 4)."""
     table = Table("speed", ["preset", "size", "device"], ["seconds_an_iteration", "peak_mib"])
     for preset in presets:
-        for size in sizes:
+        for size in sizes or SIZES[preset]:
             if table.has(preset, size, device):
                 continue
             # The fitting alone: what comes before and after it is of the preview's kind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterable
 from statistics import fmean
 
 from benchmarks.results import FOLDER
@@ -14,6 +15,7 @@ TITLES = {
     "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
     "paper": "The paper's comparisons, PSNR-Y in dB: the best image on the way and the run's own",
     "search": "The solver with one number changed: mean PSNR-Y in dB on images of no test set",
+    "race": "Seconds until a preset is as good as the best image of the paper's, PSNR-Y in dB",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
     "assumptions": "What RED assumes of a denoiser (the paper's section IV)",
@@ -57,10 +59,16 @@ def _means(rows: list[dict[str, str]], by: list[str], values: list[str]) -> list
     return [
         dict(zip(["cases", *by], key, strict=True))
         | {"number": str(len(group))}
-        | {v: f"{fmean(float(r[v]) for r in group):.4g}" for v in values}
+        | {v: _mean(row[v] for row in group) for v in values}
         | {"machine": group[0]["machine"]}
         for key, group in groups.items()
     ]
+
+
+def _mean(values: Iterable[str]) -> str:
+    """The mean of those that were measured."""
+    numbers = [float(v) for v in values if v]
+    return f"{fmean(numbers):.4g}" if numbers else "not timed"
 
 
 def markdown(rows: list[dict[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from benchmarks.cases import (
 )
 from benchmarks.paper import ABLATION, METHODS, OURS, THEIRS, measure
 from benchmarks.paper_tables import curves
+from benchmarks.results import FOLDER
 from benchmarks.stopping import psnr_y_of
 from pictures.files import save_png
 
@@ -113,5 +115,23 @@ def make_convergence(path: Path, _iterations: int | None) -> None:
     labelled = [zip(*ax.get_legend_handles_labels(), strict=True) for ax in axes]
     handles = {label: handle for pairs in labelled for handle, label in pairs}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def make_growth(path: Path, _iterations: int | None) -> None:
+    """Seconds of an iteration and peak memory against the number of pixels, by preset."""
+    with (FOLDER / "speed.csv").open(newline="") as f:
+        rows = list(csv.DictReader(f))
+    figure = Figure(figsize=(8, 3.6), layout="constrained", dpi=110)
+    both = {"seconds_an_iteration": "seconds an iteration", "peak_mib": "peak memory in MiB"}
+    for ax, (column, words) in zip(figure.subplots(1, 2), both.items(), strict=True):
+        for name in dict.fromkeys((row["preset"], row["device"]) for row in rows):
+            shown = [row for row in rows if (row["preset"], row["device"]) == name]
+            pixels = [int(row["size"]) ** 2 / 1e6 for row in shown]
+            ax.plot(pixels, [float(row[column]) for row in shown], "o-", label=", ".join(name))
+        ax.set(xscale="log", yscale="log", xlabel="megapixels, colour", ylabel=words)
+        ax.grid(alpha=0.3)
+    ax.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_dred import samples
 from pictures import made
-from pictures.comparison import make_comparison, make_convergence
+from pictures.comparison import make_comparison, make_convergence, make_growth
 from pictures.panels import make_compared, make_running
 from pictures.results import make_before_after
 from pictures.tour import make_tour
@@ -36,3 +36,4 @@ for _name, _entry in {
     )
 PICTURES["paper-figure-4"] = make_comparison, ".png"
 PICTURES["paper-convergence"] = make_convergence, ".png"
+PICTURES["growth"] = make_growth, ".png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -103,3 +105,46 @@ def test_the_views_are_all_there_are():
     for view in range(VIEWS):
         in_view(f, x, 0.1, view)
     assert len(seen) == VIEWS
+
+
+def _with_stroke(f) -> Problem:
+    rows = torch.linspace(0.2, 0.8, 128)[:, None].expand(1, 1, 128, 128)
+    truth = (rows + 0.1 * torch.sin(rows * 60)).contiguous()
+    observed = torch.ones(1, 1, 128, 128, dtype=torch.bool)
+    observed[..., 50:70] = False
+    start = torch.where(observed, truth, 0.5)
+    operator = build_operator((128, 128), observed=observed)
+    return Problem(
+        truth * observed,
+        start,
+        operator,
+        0.02,
+        f,
+        bfloat16=False,
+        check=lambda: None,
+        observed=observed,
+    )
+
+
+def test_wide_holes_take_a_third_of_the_steps_at_half_the_size():
+    sides = list[int]()
+
+    def f(x, sigma, view=0):
+        sides.append(x.shape[-1])
+        return x.clone()
+
+    states = list(descend(_with_stroke(f), 24))
+    assert [s.iteration for s in states] == list(range(1, 25))
+    assert {s.x.shape for s in states} == {(1, 1, 128, 128)}
+    # At a quarter of the size the image is too small to be halved again.
+    assert [sides.count(n) for n in (32, 64, 128)] == [calls_of(n) for n in (2, 6, 16)]
+
+
+def test_what_was_found_at_half_the_size_is_kept():
+    f = _Watched()
+    problem = _with_stroke(f)
+    *_, half = itertools.islice(descend(problem, 24), 8)
+    *_, last = descend(problem, 24)
+    observed = problem.observed
+    # The denoiser does nothing: what is missing can only come from there.
+    torch.testing.assert_close(last.x[~observed], half.x[~observed])

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from napari_dred.core.coarse import doubled, halved, has_wide_holes
 from napari_dred.core.denoisers.base import VIEWS, Denoiser
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
 # The numbers here were found on images apart from every test set.
 FIRST_LEVEL = 75 / 255  # the highest that the denoisers of the package were trained for
+FILLED_LEVEL = 30 / 255  # the first one where holes were filled at half the size
+LEAST_STEPS = 6  # that are shared between both sizes
 LEAST_LEVEL = 2 / 255
 POLISH_FROM = 1.3  # times the noise level
 # Weight of the denoised image in the data step, at the first and the last level: between 0.2 and
@@ -51,9 +55,21 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
 
 
 def descend(problem: Problem, count: int) -> Iterator[State]:
-    """As `hqs`, in `count` steps."""
+    """As `hqs`, in `count` steps.
+
+    Where holes are wide, the first third of the steps is made at half the size, the first third
+    of those at a quarter, and so on: there the holes are less wide.
+    """
+    first, done = FIRST_LEVEL, 0
+    if count >= LEAST_STEPS and has_wide_holes(problem):
+        for state in descend(halved(problem), count // 3):
+            x = doubled(state.x, problem.start)
+            done = state.iteration
+            yield replace(state, x=x)
+        problem, first = replace(problem, start=x), FILLED_LEVEL
     sigma = max(problem.sigma, LEAST_LEVEL)
-    return _steps(problem, max(FIRST_LEVEL, sigma), sigma, count)
+    for state in _steps(problem, max(first, sigma), sigma, count - done):
+        yield replace(state, iteration=done + state.iteration)
 
 
 def polish(problem: Problem, count: int) -> Iterator[State]:

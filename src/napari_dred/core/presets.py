@@ -60,7 +60,6 @@ _FAST: dict[str, Any] = {
     "sigma_f": 0.0,
     "sigma_f_end": 0.0,
     "average": 0.98,
-    "blend": 24,
     "polish": 6,
     "held_out": 0.02,
     "uniform_width": False,
@@ -80,10 +79,12 @@ _DRED_ONLY: dict[str, Any] = {"blend": 0, "polish": 0, "held_out": 0.0}
 _PREVIEW: dict[str, Any] = {
     **_FAST,
     "method": "hqs",
-    "iterations": 24,
     "average": 0.0,
     **_DRED_ONLY,
 }
+# Of the denoiser, by itself. With strong noise the first level is near the last: half of them do,
+# and where there are few samples more would smooth too much.
+_CALLS, _STRONG_NOISE = 24, 40.0
 
 
 def fill_in(
@@ -103,6 +104,7 @@ def fill_in(
         Kind of the device, which decides what preset 'default' is.
     """
     values = {**_PAPER, **_PAPER_TASK[task]}
+    calls = _CALLS // 2 if sigma >= _STRONG_NOISE else _CALLS
     if parameters.method is not None and parameters.method not in OURS:
         values |= authors_settings(parameters.method, task, parameters.scale)
         if not parameters.preset.startswith("paper"):
@@ -114,13 +116,14 @@ def fill_in(
     elif parameters.preset in ("default", "fast", "best"):
         best = parameters.preset == "best" or (parameters.preset, device) == ("default", "cuda")
         values |= _BEST if best else {**_FAST, **_FAST_TASK.get(task, {})}
+        values["blend"] = calls
         if holes and sigma < _LEAST_LEVEL_WITH_HOLES:
             # Without noise a denoiser at its level does nothing, and holes need one.
             values["sigma_f"] = values["sigma_f_end"] = _LEAST_LEVEL_WITH_HOLES
     elif parameters.preset == "preview":
-        values |= _PREVIEW
+        values |= {**_PREVIEW, "iterations": calls}
     if parameters.method == "hqs" and parameters.preset != "preview":
-        values |= {"iterations": _PREVIEW["iterations"], **_DRED_ONLY}
+        values |= {"iterations": calls, **_DRED_ONLY}
     given = parameters.to_dict()
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]
