@@ -11,6 +11,7 @@ from benchmarks import (
     assumptions,
     blur,
     blur_estimate,
+    convert_tnrd,
     denoisers,
     latency,
     memory,
@@ -136,10 +137,18 @@ def _search(
 @click.option("--weights", type=_file, multiple=True, help="Other weights, to compare.")
 @click.option("--denoiser", type=click.Choice(DENOISERS), multiple=True, default=DENOISERS)
 @click.option("--every", default=1, help="Take every N-th image.")
+@click.option("--only", default="", help="Cases whose name holds this.")
 def _assumptions(
-    data: Path, weights: tuple[Path, ...], denoiser: tuple[str, ...], every: int
+    data: Path, weights: tuple[Path, ...], denoiser: tuple[str, ...], **options: Any
 ) -> None:
-    assumptions.run(data, list(weights), list(denoiser), every)
+    assumptions.run(data, list(weights), list(denoiser), **options)
+
+
+@main.command("convert-tnrd", help=convert_tnrd.__doc__)
+@click.argument("source", type=_file)
+@click.argument("goal", type=click.Path(dir_okay=False, path_type=Path))
+def _convert_tnrd(source: Path, goal: Path) -> None:
+    convert_tnrd.run(source, goal)
 
 
 @main.command("memory", help=memory.__doc__)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.denoisers import denoiser_of, shipped_label
 from benchmarks.results import Table
 from napari_dred.check import FIGURES, measure
 from napari_dred.core.errors import InputError
-from napari_dred.core.methods import DENOISERS
 
 
-def run(data: Path, others: list[Path], denoisers: list[str], every: int) -> None:
-    """Measure each denoiser on each image, with the paper's settings.
+def run(data: Path, others: list[Path], denoisers: list[str], every: int, only: str) -> None:
+    """Measure each denoiser on each image, with the paper's settings; a row as each is done.
 
     Parameters
     ----------
@@ -27,22 +27,29 @@ def run(data: Path, others: list[Path], denoisers: list[str], every: int) -> Non
         Which of `DENOISERS` to measure with what the package has.
     every : int
         Take every N-th image.
+    only : str
+        Take the cases whose name holds this.
     """
     table = Table("assumptions", ["case", "denoiser"], list(FIGURES))
-    named: list[tuple[str, str, str | None]] = [(d, d, None) for d in denoisers]
-    for path in others:
-        name = next(d for d in DENOISERS if path.stem.startswith(d))
-        named.append((path.stem, name, str(path)))
+    named: list[tuple[str, str, str | None]] = [
+        (shipped_label(d, "gray") or d, d, None) for d in denoisers
+    ]
+    named += [(path.stem, denoiser_of(path), str(path)) for path in others]
+    absent = dict[str, str]()
     for path in sorted((data / "set12").glob("*.png"))[::every]:
+        case = f"set12/{path.stem}"
+        if only not in case:
+            continue
         image = np.asarray(Image.open(path).convert("L"))
         for label, name, weights in named:
-            case = f"set12/{path.stem}"
-            if table.has(case, label):
+            if label in absent or table.has(case, label):
                 continue
             try:
                 figures = measure(image, name, name=case, weights=weights).figures
             except InputError as e:
-                print(f"{label}: {e}")
+                absent[label] = str(e)
                 continue
             shown = {k: f"{math.nan if v is None else v:.4g}" for k, v in figures.items()}
             table.add(case=case, denoiser=label, **shown)
+    for label, reason in absent.items():
+        print(f"{label}: left out: {reason}")

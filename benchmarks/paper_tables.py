@@ -1,4 +1,4 @@
-"""The tables of the paper of DRED as Markdown, its figures beside those that were measured."""
+"""Tables II to IV and figure 5 of the paper of DRED as Markdown, its figures beside ours."""
 
 from __future__ import annotations
 
@@ -42,11 +42,7 @@ def pages() -> dict[str, str]:
 
 def measured() -> list[Row]:
     """The rows of `paper.csv`, each with its setting."""
-    path = results.FOLDER / "paper.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as f:
-        return [r | {"setting": r["case"].rpartition("/")[0]} for r in csv.DictReader(f)]
+    return [r | {"setting": r["case"].rpartition("/")[0]} for r in results.read("paper")]
 
 
 def published(table: str) -> dict[tuple[str, str], str]:
@@ -154,6 +150,7 @@ def _order(rows: list[Row], setting: str) -> str:
                 "best image": _decibels(best[method]),
                 "at iteration": _join(found, "oracle_iteration"),
                 "own result": _decibels(own),
+                "lost": "" if own is None else f"{best[method] - own:.2f}",
                 "iterations": ", ".join(f"{r['iterations']} of {r['asked']}" for r in found),
                 "ended by": _join(found, "stop"),
             }

@@ -25,6 +25,15 @@ def machine() -> str:
     )
 
 
+def read(name: str) -> list[dict[str, str]]:
+    """All rows of a table; none where it was not run."""
+    path = FOLDER / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as f:
+        return list(csv.DictReader(f))
+
+
 class Table:
     """A CSV file in `benchmarks/results`, whose first columns name the case.
 
@@ -43,10 +52,7 @@ class Table:
 
     def rows(self) -> list[dict[str, str]]:
         """All rows there are."""
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as f:
-            return list(csv.DictReader(f))
+        return read(self.path.stem)
 
     def has(self, *key: object) -> bool:
         """Whether a case was measured already."""

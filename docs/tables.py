@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import click
 
-from benchmarks import paper_tables
+from benchmarks import assumptions_tables, paper_tables
 from benchmarks import tables as results
 from benchmarks.projection import projection
 from napari_dred.cli import commands
@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
         "presets": "\n\n".join(presets(task) for task in TASKS),
         **{f"results_{name}": results.table(name) for name in results.TITLES},
         **paper_tables.pages(),
+        **assumptions_tables.pages(),
         "projection": projection(),
         **{f"help_{name}": help_text(name) for name in commands.commands},
     }

@@ -43,7 +43,7 @@ def fake_solve(
     seen.append({"image": image, "mask": mask, "psf": psf, "parameters": parameters})
     big = image.repeat(parameters.scale, 0).repeat(parameters.scale, 1) + 1
     dtype = image.dtype if parameters.output_dtype == "same" else np.dtype(parameters.output_dtype)
-    full = parameters.replace(iterations=1)  # and one more, as polishing adds
+    full = parameters.replace(iterations=1, blend=0, polish=1)
     plan = Plan("denoise", big.shape, full, 5.0, True, 0, 0, "cpu", 2**20, 1.0, ("A note.",))
     yield plan
     steps = tuple(Step(i, 2, 0.5, 0.1, note="Careful." * (i == 2)) for i in (1, 2))
@@ -97,7 +97,8 @@ def test_restore_writes_the_result(quick, folder, capsys) -> None:
     assert quick[0]["parameters"] == Parameters(seed=3)
     out, err = capsys.readouterr()
     assert out == "out.tif: 2 iterations in 0.2 s on cpu\n"
-    for text in ("A note.", "24", "about 1.0 s and 1 MiB", "2/2", "it/s", "Careful."):
+    own = "2 iterations (1 of the network, 1 of the denoiser alone) on cpu"
+    for text in ("A note.", "24", own, "about 1.0 s and 1 MiB", "2/2", "it/s", "Careful."):
         assert text in err
     assert re.search(r"\d\d:\d\d<\d\d:\d\d", err)  # elapsed < remaining
 
@@ -113,7 +114,7 @@ def test_json_is_one_object_with_everything(quick, folder, capsys) -> None:
     assert record["version"] == "9"
     assert record["output"] == "out.png"
     assert record["notes"] == ["A note."]
-    assert Parameters.from_dict(record["parameters"]) == Parameters(iterations=1)
+    assert Parameters.from_dict(record["parameters"]) == Parameters(iterations=1, blend=0, polish=1)
 
 
 def test_every_option_reaches_the_solver(quick, folder) -> None:
@@ -229,7 +230,7 @@ def test_a_written_file_says_how_it_was_made_and_can_be_repeated(
     for i, settings in enumerate((name, "record.json")):
         assert cli.main(["restore", "in.tif", "-o", f"{i}.tif", "--settings", settings]) == 0
         assert quick[-1]["parameters"] == Parameters(
-            lam=0.25, seed=3, keep_observed=True, iterations=1
+            lam=0.25, seed=3, keep_observed=True, iterations=1, blend=0, polish=1
         )
 
 

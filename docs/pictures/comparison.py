@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,30 +21,38 @@ from benchmarks.cases import (
     gaussian_kernel,
     load_mask,
 )
-from benchmarks.paper import METHODS, OURS, THEIRS, measure
+from benchmarks.paper import ABLATION, METHODS, OURS, THEIRS, measure
 from benchmarks.paper_tables import curves
 from benchmarks.results import FOLDER
 from benchmarks.stopping import psnr_y_of
 from pictures.files import save_png
 
-SIDE, ENLARGED, COLUMNS = 96, 2, 6
+SIDE, ENLARGED, COLUMNS = 96, 2, 7
 CAP = 20.0  # seconds a run
+NAMES = {**THEIRS, ABLATION: "DIP-PnP", **dict(zip(OURS, OURS, strict=True))}
 LEGEND = 26  # pixels below a picture
 
 
 def make_comparison(path: Path, iterations: int | None) -> None:
-    """Each of three damages in two rows: the input, every method's result, the truth."""
-    tiles = [tile for case in _cases() for tile in _tiles(case, iterations)]
+    """Each of three damages in rows of its own: the input, every method's result, the truth.
+
+    Each result is kept in a folder until the picture is complete, so that a killed run goes on.
+    """
+    kept = path.parent / f".{path.stem}"
+    kept.mkdir(parents=True, exist_ok=True)
+    damages = [list(_tiles(case, iterations, kept)) for case in _cases()]
     step = SIDE * ENLARGED
-    rows = -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * step, rows * (step + LEGEND)), "white")
+    rows = -(-len(damages[0]) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * step, len(damages) * rows * (step + LEGEND)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for k, (words, image) in enumerate(tiles):
-        left, top = k % COLUMNS * step, k // COLUMNS * (step + LEGEND)
-        large = Image.fromarray(image).resize((step, step), Image.Resampling.NEAREST)
-        sheet.paste(large, (left, top))
-        draw.text((left + step // 2, top + step + 3), words, "black", font, anchor="ma")
+    for first, tiles in enumerate(damages):
+        for k, (words, image) in enumerate(tiles, first * rows * COLUMNS):
+            left, top = k % COLUMNS * step, k // COLUMNS * (step + LEGEND)
+            large = Image.fromarray(image).resize((step, step), Image.Resampling.NEAREST)
+            sheet.paste(large, (left, top))
+            draw.text((left + step // 2, top + step + 3), words, "black", font, anchor="ma")
     save_png(path, sheet)
+    shutil.rmtree(kept)
 
 
 def _cases() -> Iterator[Case]:
@@ -60,15 +69,21 @@ def _cases() -> Iterator[Case]:
     yield Case("GN15+gauss", "", "deblur", clean, blurred, kernel=kernel, sigma=15)
 
 
-def _tiles(case: Case, iterations: int | None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _tiles(
+    case: Case, iterations: int | None, kept: Path
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     yield (
         f"input, {case.name}",
         _pixels(case.degraded).repeat(case.factor, 0).repeat(case.factor, 1),
     )
     changes = {} if iterations is None else {"iterations": iterations}
-    for method in (*THEIRS, *OURS):
-        image = measure(case, method, cap=CAP, **changes).image
-        yield f"{THEIRS.get(method, method)}, {psnr_y_of(image, case):.2f} dB", image
+    for method, name in NAMES.items():
+        file = kept / f"{case.name.strip('/').replace('/', '-')}-{method}.png"
+        if not file.exists():
+            Image.fromarray(measure(case, method, cap=CAP, **changes).image).save(file)
+            print(file.stem, flush=True)
+        image = np.asarray(Image.open(file))
+        yield f"{name}, {psnr_y_of(image, case):.2f} dB", image
     yield "truth", _pixels(case.clean)
 
 

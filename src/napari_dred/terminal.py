@@ -75,8 +75,10 @@ def _announce(plan: Plan) -> None:
     for note in plan.notes:
         say(note)
     size = f"{plan.shape[1]}x{plan.shape[0]}"
+    own, others = plan.parameters.iterations or 0, plan.parameters.denoiser_steps
+    parts = f" ({own} of the network, {others} of the denoiser alone)" if others else ""
     say(
-        f"{plan.task}, {size} pixels, {plan.parameters.iterations} iterations on {plan.device}: "
+        f"{plan.task}, {size} pixels, {own + others} iterations{parts} on {plan.device}: "
         f"about {duration(plan.seconds)} and {memory(plan.memory)}"
     )
 

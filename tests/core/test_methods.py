@@ -82,8 +82,15 @@ def test_authors_settings_hold_whatever_the_preset(method, task):
         ("deep-decoder", "inpaint", {"width": 256, "learning_rate": 0.0025, "iterations": 40_000}),
         ("deepred", "denoise", {"denoiser": "nlm", "lam": 0.5, "mu": 0.5, "sigma_f_end": 3.0}),
         ("deepred", "sr", {"denoiser": "bm3d", "lam": 0.05, "mu": 0.06, "sigma_f": 5.0}),
+        ("deepred", "denoise", {"iterate": "network", "average": 0.99}),
+        ("deepred", "sr", {"iterate": "x-u", "average": 0.0}),
         ("deepred", "deblur", {"learning_rate": 0.004, "lam": 0.02, "denoise_every": 10}),
+        ("deepred", "deblur", {"learning_rate_decay": 0.9, "jitter": 0.01, "iterate": "x-u"}),
         ("shi", "sr", {"iterations": 10_000, "learning_rate": 0.001, "jitter": 0.0}),
+        ("shi", "denoise", {"settle": 0.01, "restart": 5.0}),
+        ("dip", "sr", {"settle": 0.0, "restart": 5.0}),
+        ("pip", "denoise", {"restart": 2.0, "average": 0.99}),
+        ("dip-pnp", "sr", {"iterate": "x", "restart": 0.0}),
         ("drp-dip", "sr", {"learning_rate": 0.5, "width": 128, "depth": 1}),
         ("dip-pnp", "inpaint", {"regulariser": "pnp", "sigma_f": 25.0, "prior": "skip"}),
     ],
@@ -96,6 +103,12 @@ def test_authors_settings(method, task, values):
 def test_given_values_win_over_the_authors():
     p = fill_in(Parameters(method="dip", iterations=7, jitter=0.5), "denoise", 25.0)
     assert (p.iterations, p.jitter, p.prior) == (7, 0.5, "dip")
+
+
+def test_plug_and_play_gives_x_itself():
+    assert fill_in(Parameters(regulariser="pnp"), "denoise", 25.0).iterate == "x"
+    asked = Parameters(regulariser="pnp", iterate="network")
+    assert fill_in(asked, "denoise", 25.0).iterate == "network"
 
 
 @pytest.mark.parametrize("method", ["dip", "nas-dip", "pip"])

@@ -35,6 +35,7 @@ from napari_dred.core import restore as module
 from napari_dred.core import stopping
 from napari_dred.core.control import Interrupted
 from napari_dred.core.networks import layers
+from napari_dred.core.parameters import ITERATES
 from napari_dred.core.problem import Problem, State
 
 TINY: dict[str, Any] = {
@@ -227,6 +228,66 @@ def test_held_out_samples_are_not_fitted(
     restore(_image(), **TINY)
     assert len(seen) == 3
     assert all(fitted is scripted.fitted for fitted in seen)
+
+
+def test_what_the_result_is_made_of() -> None:
+    images = {}
+    for iterate in ITERATES:
+        options = {"iterate": iterate, "output_dtype": "float32", "average": 0.0, "iterations": 8}
+        result = restore(_image(), **(TINY | options))
+        images[iterate] = result.image.astype(float) / 255
+    away = np.sqrt(np.square(images["x"] - images["network"]).mean())
+    assert away == pytest.approx(result.steps[-1].residual, rel=0.02)
+    assert not np.allclose(images["x"], images["x-u"])
+
+
+class _Jump(torch.optim.Adam):
+    """Adam whose 45th step wrecks the network, once."""
+
+    steps, wrecked = 0, False
+
+    def step(self, closure: Any = None) -> Any:
+        self.steps += 1
+        if self.steps == 45 and not _Jump.wrecked:
+            _Jump.wrecked = True
+            with torch.no_grad():
+                for group in self.param_groups:
+                    for weights in group["params"]:
+                        weights.neg_()
+        return super().step(closure)
+
+
+def test_a_sudden_fall_goes_back_to_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.optim, "Adam", _Jump)
+    options = TINY | {"iterations": 60, "regulariser": "none", "learning_rate": 0.01}
+    losses = {}
+    for restart, told in ((0.0, []), (3.0, [46])):
+        monkeypatch.setattr(_Jump, "wrecked", False)
+        steps = restore(_image(), restart=restart, **options).steps
+        assert [s.iteration for s in steps if "back to the last good state" in s.note] == told
+        losses[restart] = [s.loss for s in steps]
+    assert losses[0.0][45] > 10 * losses[0.0][44]
+    assert losses[3.0][45] == losses[3.0][44]  # that of the wrecked network is not shown
+    assert losses[3.0][-1] < losses[0.0][-1] / 3
+
+
+def test_a_run_that_falls_all_the_time_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping.Fall, "seen", lambda *_: True)
+    steps = restore(_image(), restart=3.0, **(TINY | {"iterations": 100})).steps
+    backs = [s.iteration for s in steps if "back to the last good state" in s.note]
+    assert backs == [22, 42, 62, 82]  # once after each copy of the state, which is made anew
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_a_run_ends_where_its_image_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(
+        stopping.Settled, "update", lambda _, image: looks.append(image) or len(looks) == 3
+    )
+    options = TINY | {"iterations": 1000, "polish": 2, "blend": 4}
+    result = restore(_image(), settle=0.01, **options)
+    assert (result.steps[-1].iteration, result.stop_reason) == (4 + 30 + 2, "settled")
+    assert (result.kept, len(looks)) == (None, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,28 @@
-"""Held-out samples and the rule that reads their error."""
+"""Held-out samples and the rule that reads their error; sharpness that settles; a sudden fall."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
+from skimage import data
 
 from napari_dred.core.operators import build_operator
 from napari_dred.core.problem import Problem
-from napari_dred.core.stopping import PATIENCE, TOLERANCE, BestImage, HeldOut
+from napari_dred.core.stopping import (
+    LOOK_EVERY,
+    PATIENCE,
+    TOLERANCE,
+    BestImage,
+    Fall,
+    HeldOut,
+    Settled,
+    _sharpness,
+)
 
 SIZE = 40, 50
 
@@ -102,3 +114,54 @@ def test_without_an_error_there_is_no_stop():
     for k in range(0, 1000, 10):
         assert not best.update(k, math.nan, torch.zeros(1))
     assert not best.passed
+
+
+def _blurred(sigma: float) -> torch.Tensor:
+    return torch.from_numpy(gaussian_filter(data.camera()[100:164, 150:230] / 255, sigma))[
+        None, None
+    ]
+
+
+def test_an_image_that_stays_as_sharp_has_settled_after_two_hundred_iterations():
+    settled, image = Settled(0.01), _blurred(2)
+    answers = [settled.update(image) for _ in range(0, 200, LOOK_EVERY)]
+    assert answers == [False] * (len(answers) - 1) + [True]
+
+
+def test_an_image_that_gets_sharper_has_not():
+    settled = Settled(0.01)
+    for sigma in np.geomspace(8, 0.5, 40):
+        assert not settled.update(_blurred(sigma))
+
+
+def test_a_flat_image_is_not_one_that_has_settled():
+    settled = Settled(0.01)
+    assert not any(settled.update(torch.full((1, 3, 20, 24), 0.5)) for _ in range(40))
+
+
+def test_sharpness_grows_with_an_edge_and_colours_count_alike():
+    values = [float(_sharpness(_blurred(sigma)[0, 0])) for sigma in (4, 2, 1, 0.5)]
+    assert values == sorted(values)
+    gray, colour = Settled(0.01), Settled(0.01)
+    gray.update(_blurred(1))
+    colour.update(_blurred(1).expand(1, 3, -1, -1))
+    assert list(gray._ratios) == pytest.approx(list(colour._ratios))
+
+
+def test_a_sudden_fall_is_seen_once():
+    fall = Fall(5)
+    errors = [1.0, 0.5, 1.5, 0.4, 1.3, 1.2, 1.0]  # 5 dB are a factor of 3.16
+    assert [fall.seen(torch.tensor(e)) for e in errors] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_no_fall_is_seen_where_none_is_asked_for():
+    fall = Fall(0)
+    assert not any(fall.seen(torch.tensor(10.0**k)) for k in range(9))

@@ -297,5 +297,7 @@ def test_an_end_by_the_held_out_error_is_said_in_words(make_run, picture):
         "Done after 160 iterations in 5.0 s. The run ended early, with the image of iteration 110: "
         "since then the error on held-out samples had been rising. Another note."
     )
+    settled = dataclasses.replace(result, stop_reason="settled", notes=plan.notes, kept=None)
+    assert run.ending(settled).endswith("ended early, as its image no longer got any sharper.")
     ended = dataclasses.replace(result, stop_reason="iterations", notes=plan.notes)
     assert run.ending(ended) == "Done after 160 iterations in 5.0 s."

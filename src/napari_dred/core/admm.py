@@ -18,7 +18,7 @@ from napari_dred.core.networks.prior import Prior
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State, denoiser_level, rms, watch
-from napari_dred.core.stopping import LOOK_EVERY, BestImage, HeldOut
+from napari_dred.core.stopping import LOOK_EVERY, BestImage, Fall, HeldOut, Settled
 
 KEEP_EVERY = 20  # iterations between two copies of the state that a failure goes back to;
 # a multiple of `look_every`
@@ -84,8 +84,8 @@ def _fit(problem: Problem, x: Tensor) -> Tensor:
 
 def total_iterations(p: Parameters) -> int:
     """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
-    assert p.iterations is not None and p.blend is not None and p.polish is not None
-    return p.iterations + (p.blend + p.polish if p.method != "hqs" else 0)
+    assert p.iterations is not None
+    return p.iterations + p.denoiser_steps
 
 
 def look_every(device: torch.device) -> int:
@@ -113,7 +113,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     Yields
     ------
     State
-        Its image is X - U (plug-and-play: X; without a regulariser: T), or the running mean
+        Its image is what `p.iterate` says (without a regulariser always T), or the running mean
         of that if `p.average` is not 0. Loss and residual are None where a look at them
         would hold up the device.
 
@@ -125,6 +125,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     assert p.iterations is not None and p.theta_steps is not None and p.mu is not None
     assert p.learning_rate is not None and p.learning_rate_decay is not None
     assert p.jitter is not None and p.average is not None and p.held_out is not None
+    assert p.iterate is not None and p.settle is not None and p.restart is not None
     y, operator = problem.y, problem.operator
     device = y.device
     network = build_network(y.shape[1], operator.in_shape, p, device)
@@ -140,10 +141,12 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
     stride = look_every(device)
     good: _Good = copy.deepcopy(network.state_dict()), now
     aside: _Good | None = None
+    renewed = False  # since the run began or went back
     shown = zero.sum(), zero.sum()
     failures = 0
     held_out = HeldOut.of(problem, p.held_out, p.seed)
     best = BestImage()
+    fall, settled = Fall(p.restart), Settled(p.settle)
 
     for k in range(1, p.iterations + 1):
         rate = p.learning_rate * p.learning_rate_decay ** ((k - 1) // 1000) / 2**failures
@@ -170,7 +173,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             u = u - x + t  # Eq. (13)
         # The mean forgets faster at the start, where the image still changes much.
         decay = min(p.average, (k - 1) / (k + 9))
-        image = x if p.regulariser == "pnp" else x - u
+        image = {"x-u": x - u, "x": x, "network": t}[p.iterate]
         image = now.mean.lerp(image, 1 - decay)
         if network.keeps_best and not coupled:
             better = loss.detach() < now.best
@@ -180,30 +183,36 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
 
         note, looked = "", k % stride == 0 or k == p.iterations
         if looked:
-            if bool(torch.isfinite(loss + now.mean.sum())):
+            finite = bool(torch.isfinite(loss + now.mean.sum()))
+            if finite and not (fall.seen(misfit) and renewed):
                 shown = loss.detach(), rms(now.x - t)
                 # What was put aside at the last check has proved good: this loss came from it.
-                good, aside = aside or good, None
+                good, renewed, aside = aside or good, renewed or aside is not None, None
                 if k % KEEP_EVERY == 0:
                     aside = copy.deepcopy(network.state_dict()), now
             else:
-                failures += 1
+                failures += not finite
                 if failures > MAX_FAILURES:
                     raise RestorationError(
                         f"the loss is still not finite after {MAX_FAILURES} restarts, at iteration "
                         f"{k}; try a smaller learning rate or precision float32"
                     )
                 network.load_state_dict(good[0])
-                now, aside = good[1], None
+                now, renewed, aside = good[1], False, None
                 adam = _adam(network, p.learning_rate)
                 note = (
-                    f"The loss was not finite at iteration {k}: "
+                    f"The loss grew suddenly at iteration {k}: went back to the last good state."
+                    if finite
+                    else f"The loss was not finite at iteration {k}: "
                     "went back to the last good state, with half the learning rate."
                 )
-        error, final = None, k == p.iterations
-        if held_out and not note and (k % LOOK_EVERY == 0 or final):
+        error, reason, ended = None, "", k == p.iterations
+        if held_out and not note and (k % LOOK_EVERY == 0 or ended):
             error = held_out.error(now.mean)
-            final = best.update(k, float(error), now.mean) or final
+            reason = "held-out error" if best.update(k, float(error), now.mean) else ""
+        if p.settle and not note and k % LOOK_EVERY == 0 and settled.update(now.mean):
+            reason = reason or "settled"
+        final = ended or bool(reason)
         known = looked or error is not None
         yield State(
             k,
@@ -214,6 +223,7 @@ def admm(problem: Problem, p: Parameters) -> Iterator[State]:
             held_out=error,
             kept=best.iteration if best.passed else None,
             final=final,
+            reason="" if ended else reason,
         )
         if final:
             return

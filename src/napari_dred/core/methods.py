@@ -21,6 +21,7 @@ _DEEP_RED: dict[str, Any] = {
     "polish": 0,
     "jitter": 1 / 30,
 }
+_RESTART = 5.0  # dB, in the code of deep image prior and of those that built on it
 # By method and task. A task that its authors do not have takes what they set for noise alone.
 _AUTHORS: dict[str, dict[str, dict[str, Any]]] = {
     # Ulyanov et al. 2018
@@ -50,6 +51,7 @@ _AUTHORS: dict[str, dict[str, dict[str, Any]]] = {
             "sigma_f": 3.0,
             "lam": 0.5,
             "mu": 0.5,
+            "iterate": "network",
             "average": 0.99,
         },
         "sr": {
@@ -62,8 +64,10 @@ _AUTHORS: dict[str, dict[str, dict[str, Any]]] = {
         "deblur": {
             **_DEEP_RED,
             "denoiser": "nlm",
-            "iterations": 6000,
+            "iterations": 30_000,
             "learning_rate": 0.004,
+            "learning_rate_decay": 0.9,
+            "jitter": 0.01,
             "sigma_f": 3.0,
             "lam": 0.02,
             "mu": 0.04,
@@ -87,13 +91,13 @@ _AUTHORS: dict[str, dict[str, dict[str, Any]]] = {
     "dip-pnp": {"denoise": {}, "inpaint": {}, "sr": {}, "deblur": {}},
 }
 _COMMON: dict[str, dict[str, Any]] = {
-    "dip": {**_FIT, "prior": "dip", "learning_rate": 0.01},
+    "dip": {**_FIT, "prior": "dip", "learning_rate": 0.01, "restart": _RESTART},
     "deep-decoder": {**_FIT, "prior": "deep-decoder", "learning_rate": 0.01},
-    "nas-dip": {**_FIT, "prior": "nas-dip", "learning_rate": 0.01},
-    "pip": {**_FIT, "prior": "pip", "learning_rate": 0.01},
-    "shi": {**_FIT, "prior": "shi"},
+    "nas-dip": {**_FIT, "prior": "nas-dip", "learning_rate": 0.01, "restart": _RESTART},
+    "pip": {**_FIT, "prior": "pip", "learning_rate": 0.01, "restart": 2.0},
+    "shi": {**_FIT, "prior": "shi", "restart": _RESTART, "settle": 0.01},
     "drp-dip": {**_FIT, "prior": "drp", "iterations": 5000, "jitter": 0.0, "depth": 1},
-    "dip-pnp": {"prior": "skip", "regulariser": "pnp"},
+    "dip-pnp": {"prior": "skip", "regulariser": "pnp", "iterate": "x"},
 }
 _TWICE_AT_8 = {"dip", "nas-dip", "pip"}  # iterations; more jitter too
 

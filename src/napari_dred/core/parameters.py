@@ -21,6 +21,7 @@ SCALES = (1, 2, 3, 4, 8)
 BOUNDARIES = ("reflect", "circular", "zero")
 PRESETS = ("default", "preview", "fast", "best", "paper", "paper-code")
 NOISES = ("auto", "gaussian", "impulse", "poisson")
+ITERATES = ("x-u", "x", "network")
 OUTPUT_DTYPES = ("same", "float32")
 
 
@@ -114,7 +115,13 @@ class Parameters:
         "needs a package of its own, whose licence excludes commercial use.",
         choices=DENOISERS,
     )
-    iterations: int | None = _option(None, "Number of outer iterations.", ge=1, le=1_000_000)
+    iterations: int | None = _option(
+        None,
+        "Number of iterations of the network or, where there is none, of 'hqs'; the steps of "
+        "'blend' come before them and those of 'polish' after them.",
+        ge=1,
+        le=1_000_000,
+    )
     lam: float | None = _option(None, "Weight of the denoiser (lambda, Eq. 7).", ge=0, le=100)
     mu: float | None = _option(None, "Weight of the ADMM coupling (mu, Eq. 8).", gt=0, le=100)
     learning_rate: float | None = _option(None, "Learning rate of Adam.", gt=0, le=1)
@@ -143,8 +150,14 @@ class Parameters:
     initial_x: str | None = _option(
         None, "Where X starts: 'observed' (Y) or 'zeros'.", choices=("observed", "zeros")
     )
+    iterate: str | None = _option(
+        None,
+        "Which image of an iteration is the result: 'x-u', X less the multiplier U; 'x', X alone; "
+        "'network', that of the network.",
+        choices=ITERATES,
+    )
     average: float | None = _option(
-        None, "Decay of the running mean of X - U that is the output; 0 for none.", ge=0, lt=1
+        None, "Decay of the running mean of that, which is then the result; 0 for none.", ge=0, lt=1
     )
     blend: int | None = _option(
         None,
@@ -166,6 +179,20 @@ class Parameters:
         "when to stop; 0 for none.",
         ge=0,
         le=0.5,
+    )
+    settle: float | None = _option(
+        None,
+        "The run ends when blurriness over sharpness of its image, as a mean of 100 iterations, "
+        "has changed by less than this since the 100 before; 0 for no such end.",
+        ge=0,
+        le=10,
+    )
+    restart: float | None = _option(
+        None,
+        "When the network's image suddenly meets the data worse by so many decibels, the run goes "
+        "back to its last good state, once to each; 0 for never.",
+        ge=0,
+        le=100,
     )
     jitter: float | None = _option(
         None, "Standard deviation of the noise added to the network's input.", ge=0, le=1
@@ -212,6 +239,11 @@ class Parameters:
             For an unknown field or a value that is not allowed.
         """
         return Parameters.from_dict({**self.to_dict(), **changes})
+
+    @property
+    def denoiser_steps(self) -> int:
+        """Iterations of the denoiser alone that 'dred' takes beside those of the network."""
+        return 0 if self.method == "hqs" else (self.blend or 0) + (self.polish or 0)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-able."""

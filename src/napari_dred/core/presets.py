@@ -25,10 +25,13 @@ _PAPER: dict[str, Any] = {
     "sigma_f": 0.0,
     "sigma_f_end": 0.0,
     "initial_x": "observed",
+    "iterate": "x-u",
     "average": 0.0,
     "blend": 0,
     "polish": 0,
     "held_out": 0.0,
+    "settle": 0.0,
+    "restart": 0.0,
     "jitter": 0.02,
     "width": 128,
     "uniform_width": True,
@@ -124,6 +127,8 @@ def fill_in(
     given = parameters.to_dict()
     if given["sigma_f"] is not None:
         values["sigma_f_end"] = given["sigma_f"]
+    if given["regulariser"] == "pnp":
+        values["iterate"] = "x"  # there X is the denoiser's image itself
     return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)
 
 

@@ -122,6 +122,8 @@ class State:
         See `Result`.
     final : bool
         Whether the iterations end here by themselves.
+    reason : str
+        Why they do so before the last one: a `stop_reason` of `Result`.
     """
 
     iteration: int
@@ -132,6 +134,7 @@ class State:
     held_out: Tensor | None = None
     kept: int | None = None
     final: bool = False
+    reason: str = ""
 
 
 def rms(x: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ class Result:
     plan : Plan
     steps : tuple of Step
         Every step that was reported, without images.
-    stop_reason : 'iterations', 'held-out error' or 'stopped'
+    stop_reason : 'iterations', 'held-out error', 'settled' or 'stopped'
     seconds : float
         Wall-clock time of the run.
     notes : tuple of str

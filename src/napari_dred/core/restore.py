@@ -202,7 +202,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
     total = total_iterations(p)
     solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
     steps, last = list[Step](), None
-    reason = "iterations"
+    reason, early = "iterations", ""
     states: Iterator[State] | None = None
     while reason == "iterations":
         # The number of threads is the process's: set only while a step is computed.
@@ -218,6 +218,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         if state is None:
             break
         last = state
+        early = early or state.reason
         if state.loss is not None:
             step = _step(state, total)
             steps.append(step)
@@ -233,8 +234,8 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         )
     if not steps or steps[-1].iteration != last.iteration:
         steps.append(_step(last, total))
-    if reason == "iterations" and last.iteration < total:
-        reason = "held-out error"
+    if reason == "iterations":
+        reason = early or reason
     yield Result(
         image=_finish(last.x, given),
         plan=given.plan,

@@ -291,6 +291,8 @@ def ending(result: Result) -> str:
             f"The run ended early, with the image of iteration {result.kept}: since then the error "
             "on held-out samples had been rising."
         )
+    elif result.stop_reason == "settled":
+        told.append("The run ended early, as its image no longer got any sharper.")
     told += [note for note in result.notes if note not in result.plan.notes]
     return " ".join(told)
 

@@ -13,10 +13,13 @@ from safetensors.torch import save_file
 from skimage import data
 
 from napari_dred.core.denoisers import base, weights
-from napari_dred.core.denoisers.base import Denoiser
+from napari_dred.core.denoisers.base import Denoiser, DenoisingNetwork
 from napari_dred.core.denoisers.build import build_denoiser
+from napari_dred.core.denoisers.dncnn import DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
+from napari_dred.core.denoisers.tnrd import TNRD
 from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.methods import DENOISERS
 
 CPU = torch.device("cpu")
 
@@ -29,15 +32,50 @@ def _denoiser(channels: int, path: str | None = None) -> Denoiser:
 
 def test_shipped_weights_are_the_ones_that_were_listed() -> None:
     names = weights.shipped()
-    assert set(names) == {"ffdnet-gray", "ffdnet-color"}
-    for path, digest in names.values():
+    assert set(names) >= {"ffdnet-gray", "ffdnet-color"}
+    assert {path for path, _ in names.values()} == set(weights.FOLDER.glob("*.safetensors"))
+    for name, (path, digest) in names.items():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        denoiser, kind = name.split("-")
+        assert weights.load_shipped(name).channels == {"gray": 1, "color": 3}[kind]
+        assert denoiser in DENOISERS
 
 
-def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "weights"
-    shutil.copytree(weights.FOLDER, folder)
-    monkeypatch.setattr(weights, "FOLDER", folder)
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of weights, in place of it."""
+    copy = tmp_path / "weights"
+    shutil.copytree(weights.FOLDER, copy)
+    monkeypatch.setattr(weights, "FOLDER", copy)
+    monkeypatch.setattr(weights, "SUMS", copy / "SHA256SUMS")
+    return copy
+
+
+@pytest.mark.parametrize(("name", "network"), [("dncnn", DnCNN(8, 3)), ("tnrd", TNRD(2, 9))])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_file_and_its_line_are_all_that_a_denoiser_needs(
+    folder: Path, name: str, network: DenoisingNetwork, channels: int
+) -> None:
+    path = folder / f"{name}-gray.safetensors"
+    save_file(network.state_dict(), path)
+    sums = [line for line in weights.SUMS.read_text().splitlines() if path.name not in line]
+    sums.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+    weights.SUMS.write_text("\n".join(sums) + "\n")
+    assert set(weights.shipped()) >= {"ffdnet-gray", "ffdnet-color", f"{name}-gray"}
+    x = torch.rand(1, channels, 20, 24)
+    f = build_denoiser(name, channels, path=None, device=CPU, bfloat16=False, check=lambda: None)
+    torch.testing.assert_close(f(x, 0.1)[:, :1], network(x[:, :1], torch.full((1, 1, 1, 1), 0.1)))
+
+
+@pytest.mark.parametrize("name", ["dncnn", "tnrd"])
+def test_a_denoiser_whose_weights_are_not_there_is_said(folder: Path, name: str) -> None:
+    lines = weights.SUMS.read_text().splitlines()
+    weights.SUMS.write_text("\n".join(line for line in lines if name not in line))
+    with pytest.raises(InputError, match=f"no weights of the denoiser '{name}' are shipped"):
+        build_denoiser(name, 1, path=None, device=CPU, bfloat16=False, check=lambda: None)
+
+
+def test_a_changed_file_is_refused(folder: Path) -> None:
     path = folder / "ffdnet-gray.safetensors"
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1

@@ -22,7 +22,13 @@ def nlm(planes: Planes, sigma: float) -> Planes:
     """Non-local means of (C, H, W), with the settings of DeepRED (Mataev et al. 2019)."""
     pixels = np.ascontiguousarray(np.moveaxis(planes, 0, -1))
     out = denoise_nl_means(
-        pixels, patch_size=5, patch_distance=6, h=0.6 * sigma, fast_mode=True, channel_axis=-1
+        pixels,
+        patch_size=5,
+        patch_distance=6,
+        h=0.6 * sigma,
+        sigma=sigma,  # what two patches differ by because of the noise does not count
+        fast_mode=True,
+        channel_axis=-1,
     )
     # It drops the axis of a single channel.
     return np.ascontiguousarray(np.moveaxis(np.reshape(out, pixels.shape), -1, 0))
