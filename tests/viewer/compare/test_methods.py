@@ -88,7 +88,7 @@ def test_methods_run_one_after_the_other_and_have_a_layer_and_a_row_each(make, o
     assert [t.request.parameters.iterations for t in panel.trials] == [5, 5]
     rows = panel.table.figures
     assert [row[0] for row in rows] == ["hqs", "dip"]
-    assert [row[2:4] for row in rows] == [("3", "24"), ("3", "3000")]
+    assert [row[2:4] for row in rows] == [("3", "12"), ("3", "3000")]
     assert rows[0][4] == "0.00"  # the solver gives the image back
     assert "Cut short by the limit" in panel.form.status.value
     assert panel.table.isColumnHidden(HEAD.index("SSIM"))
