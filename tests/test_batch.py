@@ -203,6 +203,15 @@ def test_a_result_never_goes_over_an_input(folder):
             expand(inputs, Path(output))
 
 
+def test_results_never_go_over_what_else_is_read_nor_where_images_are_searched(folder):
+    out = folder / "out"
+    items = expand([str(folder)], out)
+    with pytest.raises(InputError, match="would overwrite an input"):
+        expand([str(folder)], out, others=[items[0].target])
+    with pytest.raises(InputError, match="is searched for images"):
+        expand([str(folder)], folder)
+
+
 def test_a_plate_that_names_images_outside_of_it_is_refused(folder):
     make_plate(Path("p.zarr"), "0.5", fields=1)
     well = {"images": [{"path": "../../.."}], "version": "0.5"}

@@ -77,6 +77,7 @@ class Batch:
         self.folder, self.items = folder, items
         self.parameters, self.options = parameters, options
         self.manifest = folder / MANIFEST
+        self._copied = set[tuple[Path, Path]]()  # plates, without their images
 
     def run(self, pool: Pool, *, resume: bool = False) -> Iterator[Done | Failed]:
         """Restore what is not restored yet; give what became of each image, as it comes.
@@ -157,7 +158,9 @@ class Batch:
             item.target.parent.mkdir(parents=True, exist_ok=True)
             options = self.options
             if item.plate is not None:
-                copy_plate(*item.plate)
+                if item.plate not in self._copied:
+                    copy_plate(*item.plate)
+                    self._copied.add(item.plate)
                 options = dataclasses.replace(options, version=None)  # that of the plate
             record: dict[str, Any] = {}
             for step in restore_stack(

@@ -29,7 +29,12 @@ class Item:
     plate: tuple[Path, Path] | None = None
 
 
-def expand(inputs: Sequence[str], output: Path, suffix: str | None = None) -> list[Item]:
+def expand(
+    inputs: Sequence[str],
+    output: Path,
+    suffix: str | None = None,
+    others: Sequence[Path] = (),
+) -> list[Item]:
     """Find the images that files, folders, patterns and plates name.
 
     Parameters
@@ -39,6 +44,8 @@ def expand(inputs: Sequence[str], output: Path, suffix: str | None = None) -> li
         Folder for the results; what lies in it is no input.
     suffix : str, optional
         Of the results; that of each input if left out.
+    others : sequence of Path
+        What else the run reads: a mask, a PSF, settings.
 
     Raises
     ------
@@ -74,19 +81,25 @@ def expand(inputs: Sequence[str], output: Path, suffix: str | None = None) -> li
             raise InputError(f"{text}: there is no such file or folder")
         for path in found:
             if path.is_dir() and not is_zarr(path):
+                if path.resolve() == output.resolve():
+                    raise InputError(
+                        f"{output}: this folder is searched for images, so that its results would "
+                        f"be images of the next run; give another one, such as {output}-restored"
+                    )
                 for file in _images_in(path, output):
                     add(file, file.parent.relative_to(path))
             else:
                 add(path, Path())
-    _check(items)
+    _check(items, others)
     return items
 
 
-def _check(items: list[Item]) -> None:
+def _check(items: list[Item], others: Sequence[Path]) -> None:
     """Refuse results that would go over an input, or out of their plate."""
     sources = {i.source.resolve() for i in items}
     sources |= {i.plate[0].resolve() for i in items if i.plate}
-    taken = sources | {folder for source in sources for folder in source.parents}
+    taken = {path.resolve() for path in others}
+    taken |= sources | {folder for source in sources for folder in source.parents}
     for item in items:
         target = item.target.resolve()
         if item.plate and item.plate[1].resolve() not in target.parents:
@@ -96,7 +109,7 @@ def _check(items: list[Item]) -> None:
             )
         if target in taken or not sources.isdisjoint(target.parents):
             raise InputError(
-                f"{item.target}: the result for {item.source} would overwrite an input; "
+                f"{item.target}: the result for {item.source} would overwrite an input of the run; "
                 "give another folder for the results"
             )
 

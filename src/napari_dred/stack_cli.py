@@ -227,7 +227,8 @@ def batch(
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
     told = chosen(settings, options, psf)
     label = None if mask is None else told.label
-    items = expand(inputs, output, suffix)
+    others = [path for path in (mask, psf, settings) if path is not None]
+    items = expand(inputs, output, suffix, others)
     if not items:
         raise InputError(f"there is no image in {', '.join(inputs)}")
     if dry_run:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
+from distributed import Client, LocalCluster
 
 from napari_dred.core.errors import InputError
 from napari_dred.io.axes import Selection
 from napari_dred.io.stack import open_stack
 from napari_dred.volumes import cluster
-from napari_dred.volumes.cluster import Cluster, pool
+from napari_dred.volumes.cluster import AHEAD, Cluster, pool
 from napari_dred.volumes.planning import StackOptions
 from napari_dred.volumes.stacks import Progress, restore_stack
 
@@ -46,3 +48,23 @@ def test_what_cannot_be_reached_is_said(monkeypatch):
         pass
     with pytest.raises(InputError, match="cannot be reached"), pool(None, "nonsense:1"):
         pass
+
+
+_begun = list[int]()
+
+
+def _noted(number: int) -> None:
+    if number == 0:
+        raise ValueError("the first one fails")
+    _begun.append(number)
+    time.sleep(0.3)
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun():
+    _begun.clear()
+    local = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None)
+    with local, Client(local) as client:
+        with pytest.raises(ValueError, match="the first one fails"):
+            list(Cluster(client).run(_noted, [(n,) for n in range(AHEAD)]))
+        time.sleep(0.3 * AHEAD)
+    assert len(_begun) < AHEAD - 1

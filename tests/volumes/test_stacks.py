@@ -412,3 +412,21 @@ def test_a_compressed_stack_is_restored_as_the_plain_one(compression, noisy, run
         run(path, path.with_name(f"made-{path.name}"))
     made = (tifffile.imread(tmp_path / f"made-{p.name}") for p in (plain, packed))
     np.testing.assert_array_equal(*made)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"photometric": "miniswhite"}, "0 stands for white"),
+        (
+            {"photometric": "minisblack", "extratags": [(274, "H", 1, 3, True)]},
+            "turned or mirrored",
+        ),
+        ({"photometric": "rgb", "extrasamples": ["assocalpha"]}, "multiplied by their alpha"),
+    ],
+)
+def test_samples_that_do_not_mean_what_they_say_are_refused(tmp_path, options, said):
+    path, samples = tmp_path / "in.tif", (4,) * ("extrasamples" in options)
+    tifffile.imwrite(path, np.zeros((3, 24, 32, *samples), np.uint8), **options)
+    with pytest.raises(InputError, match=said):
+        open_stack(path)

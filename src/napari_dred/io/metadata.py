@@ -65,7 +65,9 @@ class Metadata:
     Attributes
     ----------
     sizes : mapping of axis to (float, str)
-        The distance of two samples on T, Z, Y or X, and its unit ('µm', 's').
+        The distance of two samples on T, Z, Y or X, and its unit ('µm', 's'); '' for none.
+    origin : mapping of axis to float
+        Where the middle of the first sample on T, Z, Y or X lies, in that unit; 0 where not named.
     channels : tuple of Channel
         One for each channel, or none.
     ome_xml : str
@@ -80,6 +82,7 @@ class Metadata:
     """
 
     sizes: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    origin: Mapping[str, float] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
     ome_xml: str = field(default="", repr=False)
     imagej: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -93,5 +96,31 @@ class Metadata:
             axis: (size / factor if axis in "YX" else size, unit)
             for axis, (size, unit) in self.sizes.items()
         }
-        channels = tuple(c for i, c in enumerate(self.channels) if i in selection.range("C"))
-        return dataclasses.replace(self, sizes=sizes, channels=channels)
+        origin = {}
+        for axis in "TZYX":
+            size = self.sizes.get(axis, (1.0, ""))[0]
+            # The middle of the first of `factor` pixels in one.
+            ahead = (1 / factor - 1) / 2 if axis in "YX" else selection.range(axis)[0]
+            if at := self.origin.get(axis, 0.0) + size * ahead:
+                origin[axis] = at
+        chosen = selection.range("C")
+        channels = tuple(c for i, c in enumerate(self.channels) if i in chosen)
+        return dataclasses.replace(
+            self,
+            sizes=sizes,
+            origin=origin,
+            channels=channels,
+            ome_zarr=_of_channels(self.ome_zarr, chosen),
+        )
+
+
+def _of_channels(attributes: Mapping[str, Any], chosen: range) -> Mapping[str, Any]:
+    """The attributes with an 'omero' of these channels; without one if it lacks any of them."""
+    omero = attributes.get("omero")
+    if omero is None:
+        return attributes
+    listed = omero.get("channels") if isinstance(omero, dict) else None
+    others = {key: value for key, value in attributes.items() if key != "omero"}
+    if not isinstance(listed, list) or len(listed) < chosen.stop:
+        return others
+    return {**others, "omero": {**omero, "channels": [listed[c] for c in chosen]}}

@@ -19,6 +19,7 @@ FORMATS: Final[dict[str, Any]] = {"0.4": 2, "0.5": 3}
 CHUNK = 1024  # pixels a side
 SMALLEST = 256  # the pyramid's top has no longer side than this
 _TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+_MEASURED = "TZYX"  # axes with a distance of two samples
 _DEFINED = {"multiscales", "version", "plate", "well", "image-label", "labels"}
 
 
@@ -69,16 +70,21 @@ def open_image(path: Path) -> tuple[zarr.Array[Any], str, Metadata]:
     axes = scales.get("axes") or [*"tczyx"[-array.ndim :]]
     named = [axis if isinstance(axis, dict) else {"name": axis} for axis in axes]
     letters = "".join(str(axis["name"]).upper() for axis in named)
-    factors = np.ones(array.ndim)
+    factors, shifts = np.ones(array.ndim), np.zeros(array.ndim)
     steps = [*first.get("coordinateTransformations", ())]
     for step in [*steps, *scales.get("coordinateTransformations", ())]:
         if step.get("type") == "scale":
-            factors = factors * np.array(step["scale"], float)
+            scale = np.array(step["scale"], float)
+            factors, shifts = factors * scale, shifts * scale
+        elif step.get("type") == "translation":
+            shifts = shifts + np.array(step["translation"], float)
     sizes = {
-        letter: (float(factor), unit_symbol(str(axis["unit"])))
+        letter: (float(factor), unit_symbol(str(axis.get("unit") or "")))
         for letter, factor, axis in zip(letters, factors, named, strict=True)
-        if axis.get("unit")
+        if letter in _MEASURED and (axis.get("unit") or factor != 1)
     }
+    pairs = zip(letters, shifts, strict=True)
+    origin = {letter: float(at) for letter, at in pairs if letter in _MEASURED and at}
     omero = ome.get("omero") or {}
     channels = tuple(
         Channel(str(c.get("label", "")), str(c.get("color", "")).lstrip("#").upper())
@@ -86,7 +92,8 @@ def open_image(path: Path) -> tuple[zarr.Array[Any], str, Metadata]:
     )
     kept = {key: value for key, value in ome.items() if key not in _DEFINED}
     name = str(scales.get("name", ""))
-    return array, letters, Metadata(sizes=sizes, channels=channels, ome_zarr=kept, name=name)
+    metadata = Metadata(sizes=sizes, origin=origin, channels=channels, ome_zarr=kept, name=name)
+    return array, letters, metadata
 
 
 def create_image(
@@ -179,7 +186,7 @@ def finish_image(
                         f * (2**k if a in "YX" else 1) for a, f in zip(axes, factors, strict=True)
                     ],
                 },
-                *_centred(axes, factors, k),
+                *_moved(axes, metadata, factors, k),
             ],
         }
         for k in range(count)
@@ -203,14 +210,13 @@ def finish_image(
         group.attrs.update({"ome": {"version": version, **ome}, "napari-dred": dict(record)})
 
 
-def _centred(axes: str, factors: list[float], level: int) -> list[dict[str, Any]]:
-    """A mean of pixels lies in their middle, not on the first of them."""
-    if level == 0:
-        return []
+def _moved(axes: str, metadata: Metadata, factors: list[float], level: int) -> list[dict[str, Any]]:
+    """Where a level begins: a mean of pixels lies in their middle, not on the first of them."""
     shifts = [
-        f * (2**level - 1) / 2 if a in "YX" else 0.0 for a, f in zip(axes, factors, strict=True)
+        metadata.origin.get(a, 0.0) + (f * (2**level - 1) / 2 if a in "YX" else 0.0)
+        for a, f in zip(axes, factors, strict=True)
     ]
-    return [{"type": "translation", "translation": shifts}]
+    return [{"type": "translation", "translation": shifts}] if any(shifts) else []
 
 
 def _axis(axis: str, metadata: Metadata) -> dict[str, str]:

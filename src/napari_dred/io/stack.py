@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 import zarr
 from numpy.typing import NDArray
-from tifffile import PHOTOMETRIC, TiffFile
+from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile
 
 from napari_dred.core.errors import InputError
 from napari_dred.io import ome_xml
@@ -225,6 +225,7 @@ def _stack_of(path: Path, tiff: TiffFile, axes: str | None) -> Stack:
     first = series[0]
     if first.keyframe.photometric == PHOTOMETRIC.PALETTE:
         raise InputError(f"{path}: a stack with a palette is not read; convert it to RGB")
+    _check_meaning(path, first.keyframe)
     letters = checked_axes(axes or first.axes, first.shape, str(path))
     _check_whole(path, tiff, first.pages)
     metadata, kind = _tiff_metadata(tiff)
@@ -239,6 +240,19 @@ def _stack_of(path: Path, tiff: TiffFile, axes: str | None) -> Stack:
     if data is None:
         data = zarr.open_array(first.aszarr(level=0), mode="r")
     return Stack(path, letters, data, metadata, kind, tiff.close)
+
+
+def _check_meaning(path: Path, page: Any) -> None:
+    """Refuse samples that mean something else than their values, where pictures are converted."""
+    wrong = None
+    if page.photometric == PHOTOMETRIC.MINISWHITE:
+        wrong = "0 stands for white; save it with 0 for black"
+    elif page.tags.valueof("Orientation", 1) != 1:
+        wrong = "its planes are stored turned or mirrored; save it upright"
+    elif EXTRASAMPLE.ASSOCALPHA in page.extrasamples:
+        wrong = "its colours were multiplied by their alpha; save it without alpha"
+    if wrong:
+        raise InputError(f"{path}: this stack is not read as it is: {wrong}")
 
 
 def _check_whole(path: Path, tiff: TiffFile, pages: Any) -> None:

@@ -172,7 +172,7 @@ def _imagej_metadata(whole: Metadata, made: Metadata, selection: Selection) -> d
     """What ImageJ's header says, for the planes that are written."""
     kept = {k: v for k, v in whole.imagej.items() if k not in _IMAGEJ_LAYOUT}
     if not whole.imagej:
-        if "X" in made.sizes:
+        if made.sizes.get("X", (0.0, ""))[1]:
             kept["unit"] = made.sizes["X"][1].replace("\N{MICRO SIGN}", "u")
         if "Z" in made.sizes:
             kept["spacing"] = made.sizes["Z"][0]
@@ -215,7 +215,7 @@ def _ome_metadata(made: Metadata, order: str, colour: bool) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": order + "YX" + "S" * colour}
     for axis, (size, unit) in made.sizes.items():
         name = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"
-        metadata |= {name: size, f"{name}Unit": unit}
+        metadata |= {name: size} | ({f"{name}Unit": unit} if unit else {})
     if made.name:
         metadata["Name"] = made.name
     if made.channels and not colour:

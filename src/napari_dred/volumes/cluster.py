@@ -65,14 +65,17 @@ class Cluster:
         """
         from distributed import KilledWorker, as_completed
 
-        left = iter(calls)
+        left, waiting = iter(calls), set[Any]()
 
         def submit(arguments: tuple[Any, ...]) -> Any:
-            return self._client.submit(function, *arguments, pure=False, retries=0)
+            future = self._client.submit(function, *arguments, pure=False, retries=0)
+            waiting.add(future)
+            return future
 
         done = as_completed([submit(a) for a in islice(left, AHEAD * self.workers)])
         try:
             for future in done:
+                waiting.discard(future)
                 try:
                     result = future.result()
                 except KilledWorker as e:
@@ -86,6 +89,7 @@ class Cluster:
                 yield result
         finally:
             done.clear()
+            self._client.cancel([*waiting], force=True)  # nobody would ask for their results
 
 
 @contextmanager

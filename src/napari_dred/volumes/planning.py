@@ -17,7 +17,7 @@ import napari_dred
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.io.axes import LETTERS, STACKED, Place, Selection
-from napari_dred.io.metadata import Channel, Metadata
+from napari_dred.io.metadata import Channel
 from napari_dred.io.ome_zarr import create_image, finish_image, is_zarr, open_level, version_of
 from napari_dred.io.record import record_text
 from napari_dred.io.stack import Stack
@@ -231,7 +231,6 @@ class StackPlan:
         if self.kind == "OME-Zarr":
             if self.samples > 1:
                 made, ranges = dataclasses.replace(made, channels=COLOURS), ranges * 3
-            made = dataclasses.replace(made, ome_zarr=_ome_zarr(made, self.selection))
             finish_image(
                 job.image,
                 self.axes_made,
@@ -267,16 +266,6 @@ def state_of(path: Path) -> tuple[str, list[tuple[str, int, int]]]:
     inside = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
     stats = [(str(f.relative_to(path)), f.stat()) for f in inside]
     return str(path.resolve()), [(name, s.st_size, s.st_mtime_ns) for name, s in stats]
-
-
-def _ome_zarr(made: Metadata, selection: Selection) -> dict[str, Any]:
-    """The attributes of an OME-Zarr image for some of its channels."""
-    kept = dict(made.ome_zarr)
-    omero = kept.get("omero")
-    if isinstance(omero, dict) and isinstance(channels := omero.get("channels"), list):
-        some = [c for i, c in enumerate(channels) if i in selection.range("C")]
-        kept["omero"] = {**omero, "channels": some}
-    return kept
 
 
 def replace_folder(made: Path, target: Path) -> None:
