@@ -32,7 +32,7 @@ class FakeSolver:
         self.asked = None
         self.sigma = 3.25  # the estimate
 
-    def __call__(self, image, mask=None, *, psf=None, parameters=None, control=None):
+    def __call__(self, image, mask=None, *, psf=None, parameters=None, control=None, **_):
         parameters = parameters or Parameters()
         self.asked = parameters
         factor = parameters.scale
@@ -169,11 +169,13 @@ def make_run():
     from weakref import ref
 
     from napari_dred.viewer.layers import read_plane
-    from napari_dred.viewer.run import Run, Source
+    from napari_dred.viewer.request import Request, Source
+    from napari_dred.viewer.run import Run
 
     def make(viewer, layer, mask=None, region=None, **parameters):
         plane = read_plane(layer, viewer)
-        run = Run(None, Source(plane, mask, region, ref(layer)), Parameters(**parameters))
+        source = Source(plane, mask, region, ref(layer))
+        run = Run(None, Request(source, Parameters(**parameters)))
         run.plan = Plan(
             task="denoise",
             shape=plane.image.shape,

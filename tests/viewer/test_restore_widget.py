@@ -13,6 +13,7 @@ from napari.utils import progress
 from napari_dred import InputError, RestorationError, Result, Step
 from napari_dred.viewer import run
 from napari_dred.viewer.advanced import RECTANGLE, VISIBLE
+from napari_dred.viewer.clock import ending
 from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.restore_widget import RestoreWidget
 
@@ -293,11 +294,11 @@ def test_an_end_by_the_held_out_error_is_said_in_words(make_run, picture):
         version="0",
         kept=110,
     )
-    assert run.ending(result) == (
+    assert ending(result) == (
         "Done after 160 iterations in 5.0 s. The run ended early, with the image of iteration 110: "
         "since then the error on held-out samples had been rising. Another note."
     )
     settled = dataclasses.replace(result, stop_reason="settled", notes=plan.notes, kept=None)
-    assert run.ending(settled).endswith("ended early, as its image no longer got any sharper.")
+    assert ending(settled).endswith("ended early, as its image no longer got any sharper.")
     ended = dataclasses.replace(result, stop_reason="iterations", notes=plan.notes)
-    assert run.ending(ended) == "Done after 160 iterations in 5.0 s."
+    assert ending(ended) == "Done after 160 iterations in 5.0 s."

@@ -19,7 +19,7 @@ from napari_dred.volumes import Region, solve_region
 class Recorder:
     """A solver that gives a fixed function of each pixel, and keeps what it was given."""
 
-    def __call__(self, image, mask, *, psf, parameters, control):
+    def __call__(self, image, mask, *, psf, parameters, control, calibration=None):
         self.image, self.mask, self.options = image, mask, (psf, parameters, control)
         factor = 1 if parameters is None else parameters.scale
         restored = self.restored(image).repeat(factor, axis=0).repeat(factor, axis=1)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.records import PSFRecord
 from napari_dred.viewer.fields import LayerChoice, number
-from napari_dred.viewer.psf import psf_reader
+from napari_dred.viewer.psf import find_psf, psf_reader
 from napari_dred.viewer.symptoms import Symptom
 from napari_dred.viewer.watch import Watch
 
@@ -86,6 +87,17 @@ class BlurFields:
                 "the PSF, or the Gaussian blur"
             )
         return psf_reader(self.psf.value, self._viewer, image)
+
+    def find(self, record: PSFRecord, image: Image | None) -> Image:
+        """Find the layer that shows the PSF of an earlier run; it is not the image.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        others = [x for x in self.psf.choices if x not in (None, image)]
+        return find_psf(record, self._viewer, others)
 
     def show(self, parameters: Parameters, psf: Image | None = None) -> None:
         """Fill them in."""

@@ -130,6 +130,10 @@ class Course(QWidget):
         self.plot.add(step)
         if step.image is None or self._preview is None or self._run is None:
             return
+        if self._run.source.stack is not None:  # all its planes, as far as they are done
+            self._preview.show(step.image, self._name())
+            self.plot.begin()  # the next plane's
+            return
         self.snapshots.add(step.iteration, step.image)
         self._measure([self.snapshots[-1]])
         if self._looks_at is None:
@@ -144,7 +148,7 @@ class Course(QWidget):
         """The run is over; its result has all steps and marks the iteration that is kept."""
         self._running, self._has_result = False, result is not None
         self._look_at_newest()
-        if result is not None:
+        if result is not None and self._run is not None and self._run.source.stack is None:
             self.plot.set_steps(result.steps)
             self.plot.mark_kept(result.steps[-1].iteration if result.kept is None else result.kept)
 
@@ -275,6 +279,6 @@ class Course(QWidget):
 
     def _references(self) -> list[Layer]:
         run = self._run
-        if run is None:
+        if run is None or run.source.stack is not None:
             return []
         return [x for x in self._layers(Image) if x is not run.source.layer()]

@@ -17,7 +17,8 @@ from napari_dred.core.errors import InputError
 from napari_dred.text import part, sentence
 from napari_dred.viewer.compare.latest import Latest
 from napari_dred.viewer.fields import alive, line
-from napari_dred.viewer.layers import Plane, plane_reader, size_of
+from napari_dred.viewer.layers import Plane, plane_reader
+from napari_dred.viewer.sliders import size_of
 
 ZERO, SATURATED, NOT_FINITE = "zero", "saturated", "NaN or infinite"
 #: What a mask's layer takes over from its image's.

@@ -50,12 +50,15 @@ class Inputs:
     parameters : Parameters
     read_psf : callable or None
         Gives the measured PSF, if there is one; called in a thread.
+    planes : int
+        How many such images are restored.
     """
 
     read: Callable[[], tuple[NDArray[Any], NDArray[np.bool_] | None]]
     region: Region | None
     parameters: Parameters
     read_psf: Callable[[], NDArray[Any]] | None = None
+    planes: int = 1
 
 
 def inputs_of(
@@ -67,6 +70,7 @@ def inputs_of(
     label: int | None = None,
     region: Region | None = None,
     psf: Callable[[], NDArray[Any]] | None = None,
+    planes: int = 1,
 ) -> Inputs:
     """Collect what a run would be given, without reading it.
 
@@ -80,7 +84,11 @@ def inputs_of(
     plane = plane_reader(image, viewer)
     marked = None if mask is None else mask_reader(mask, image, viewer, label)
     return Inputs(
-        lambda: (plane().image, None if marked is None else marked()), region, parameters, psf
+        lambda: (plane().image, None if marked is None else marked()),
+        region,
+        parameters,
+        psf,
+        planes,
     )
 
 
@@ -117,18 +125,19 @@ def noise_kind(plan: Plan) -> str:
     return f"{kind} + impulse" if plan.impulses else kind
 
 
-def plan_statement(plan: Plan, *, timed: bool = True) -> str:
+def plan_statement(plan: Plan, *, timed: bool = True, planes: int = 1) -> str:
     """What a run does, on how many pixels, with which noise, memory, time and device.
 
-    A run under way knows its time better: then it is left out (`timed=False`).
+    A run under way knows its time better: then it is left out (`timed=False`). Of several planes,
+    `plan` is that of one.
     """
     height, width = plan.shape[:2]
     facts = [
         _TASKS.get(plan.task, "Super-resolution"),
-        f"{height} × {width} pixels",
+        (f"{planes} planes of " if planes > 1 else "") + f"{height} × {width} pixels",
         f"{noise_kind(plan)} noise, σ {plan.sigma:.3g}",
         memory(plan.memory),
-        *([f"about {duration(plan.seconds)}"] if timed else []),
+        *([f"about {duration(plan.seconds * planes)}"] if timed else []),
         plan.device,
     ]
     return " · ".join(facts)
@@ -266,14 +275,15 @@ def _work(
         # Whether anything is kept as it was does not change the work.
         parameters = inputs.parameters.replace(keep_observed=False)
         arrays = [None if array is None else _digest(array) for array in (image, mask, psf)]
-        key = (*arrays, region, parameters)
+        key = (*arrays, region, parameters, inputs.planes)
         if last is not None and last.plan is not None and last.key == key:
             return last
         yield "\n".join(
             [_size(image, region, parameters.scale), *_replaced(mask, region), _WORKING]
         )
         plan = planner(image, mask, region, parameters, psf)
-        text = "\n".join([plan_statement(plan), *_replaced(mask, region, plan)])
+        of_all = plan_statement(plan, planes=inputs.planes)
+        text = "\n".join([of_all, *_replaced(mask, region, plan)])
     except (InputError, RestorationError) as e:
         text = sentence(str(e))
     except MemoryError:

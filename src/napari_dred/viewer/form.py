@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from magicgui.widgets import CheckBox, Container
 from napari.components import ViewerModel
 from napari.layers import Image, Layer
@@ -25,13 +23,13 @@ from napari_dred.viewer.advanced import VISIBLE, Advanced
 from napari_dred.viewer.blur_fields import BlurFields
 from napari_dred.viewer.fields import LayerChoice, align_labels, alive, choice
 from napari_dred.viewer.forecast import Inputs, inputs_of
-from napari_dred.viewer.layers import marks_any, read_plane
+from napari_dred.viewer.layers import read_plane
 from napari_dred.viewer.mask_fields import MaskFields
 from napari_dred.viewer.noise_fields import NoiseFields
-from napari_dred.viewer.psf import find_psf
-from napari_dred.viewer.run import Request, Source
+from napari_dred.viewer.plane_fields import PlaneFields
+from napari_dred.viewer.request import Request, Source
 from napari_dred.viewer.samples import damage_of
-from napari_dred.viewer.settings import preferred
+from napari_dred.viewer.settings import preferred, threads
 from napari_dred.viewer.symptoms import Symptoms, amount_symptom, layer_symptom, noise_symptom
 from napari_dred.viewer.watch import Watch
 
@@ -55,16 +53,16 @@ class RestoreForm(Container[Any]):
         self._is_sample = False
 
         self.image = LayerChoice(
-            partial(layers, Image),
-            name="image",
-            label="Image",
-            tooltip="The image to restore; of a stack, the plane that is shown.",
+            partial(layers, Image), name="image", label="Image", tooltip="The image to restore."
         )
-        self._marks = MaskFields(viewer, layers, self._chosen_image, self.refresh_later)
-        self._noise = NoiseFields(self._chosen_image)
+        chosen = partial(getattr, self.image, "value")
+        self._planes = PlaneFields(viewer, chosen)
+        self._marks = MaskFields(viewer, layers, chosen, self.refresh_later)
+        self._noise = NoiseFields(chosen)
         self._blur = BlurFields(viewer, layers, self.refresh_later)
         self._advanced = Advanced(viewer, layers)
         self.scale = choice("scale", "Enlarge", {1: "no"} | {n: f"{n} ×" for n in (2, 3, 4, 8)})
+        self.planes = self._planes.which
         self.mask, self.mask_label = self._marks.layer, self._marks.label
         self.mask_line, self.find = self._marks.line, self._marks.find
         self.keep_observed = self._marks.keep_observed
@@ -91,8 +89,9 @@ class RestoreForm(Container[Any]):
             ),
             self.refresh,
         )
-        self.extend([self.image, self._symptoms, *self._marks.widgets, *self._noise.widgets])
-        self.extend([*self._blur.widgets, self.scale, *self._advanced.widgets])
+        self.extend([self.image, *self._planes.widgets, self._symptoms, *self._marks.widgets])
+        self.extend([*self._noise.widgets, *self._blur.widgets, self.scale])
+        self.extend(self._advanced.widgets)
         # As wide as the form: in it, it would stand beside an empty label.
         self.native.layout().addWidget(self._advanced.solver_box.native)
         self._advanced.solver_box.changed.connect(lambda: self.changed.emit(self))
@@ -110,8 +109,9 @@ class RestoreForm(Container[Any]):
         self.holes.changed.connect(self._marks.on_ticked)
         self.image.changed.connect(self._on_image)
         shown_with: list[Any] = [
-            *(self.image, self.mask, self.mask_label, self.blur_kind, self.psf, self.scale),
-            *(self.estimate_sigma, self.region, self.shapes, self.advanced, self.solver),
+            *(self.image, *self._planes.widgets, self.mask, self.mask_label, self.blur_kind),
+            *(self.psf, self.scale, self.estimate_sigma, self.region, self.shapes),
+            *(self.advanced, self.solver),
         ]
         for widget in shown_with:
             widget.changed.connect(self.refresh)
@@ -139,7 +139,7 @@ class RestoreForm(Container[Any]):
         """
         return Parameters(
             scale=self.scale.value,
-            threads=_threads(),
+            threads=threads(),
             **self._marks.values(),
             **self._noise.values(),
             **self._blur.values(),
@@ -160,8 +160,13 @@ class RestoreForm(Container[Any]):
         record = None if read_psf is None else PSFRecord.of(read_psf())
         return Settings(parameters, record, self._marks.chosen_label)
 
-    def read(self) -> Source:
+    def read(self, *, shown: bool = False) -> Source:
         """Read the chosen layers: the plane, its mask, its PSF, and the part to be restored.
+
+        Parameters
+        ----------
+        shown : bool
+            Whether the plane that is shown is read alone, whatever the form says.
 
         Raises
         ------
@@ -171,31 +176,34 @@ class RestoreForm(Container[Any]):
         image: Image | None = self.image.value
         if image is None:
             raise InputError("there is no image layer; open an image first")
-        plane = read_plane(image, self._viewer)
-        mask = self._marks.read(image)
-        if mask is None and self.holes.value and np.isfinite(plane.image).all():
-            raise InputError(
-                "holes are ticked and no mask is chosen; choose the layer that marks them, "
-                "or untick Holes"
-            )
+        label = self._marks.chosen_label
+        stack = None if shown else self._planes.open(image, self.mask.value, label)
         read_psf = self._blur.reader(image)
         source = Source(
-            plane,
-            mask,
+            read_plane(image, self._viewer) if stack is None else stack.first,
+            self._marks.read(image),
             self._advanced.region_of(image),
             weakref.ref(image),
             psf=None if read_psf is None else read_psf(),
             psf_name="" if read_psf is None else self.psf.value.name,
-            label=self._marks.chosen_label,
+            label=label,
+            stack=stack,
         )
+        if source.mask is None and self.holes.value and not source.may_lack:
+            raise InputError(
+                "holes are ticked and no mask is chosen; choose the layer that marks them, "
+                "or untick Holes"
+            )
         self.refresh()
         return source
 
-    def request(self, **changes: Any) -> Request:
+    def request(self, *, shown: bool = False, **changes: Any) -> Request:
         """Read all that a run needs.
 
         Parameters
         ----------
+        shown : bool
+            As for `read`.
         **changes
             Fields of `Parameters` that are to have other values.
 
@@ -204,8 +212,8 @@ class RestoreForm(Container[Any]):
         InputError
             As `read` and `parameters`.
         """
-        source, parameters = self.read(), self.parameters().replace(**changes)
-        if parameters.keep_observed and not marks_any(source.plane, source.mask, source.region):
+        source, parameters = self.read(shown=shown), self.parameters().replace(**changes)
+        if parameters.keep_observed and not source.may_lack:
             parameters = parameters.replace(keep_observed=False)
         return Request(source, parameters)
 
@@ -227,6 +235,7 @@ class RestoreForm(Container[Any]):
             label=self._marks.chosen_label,
             region=region,
             psf=self._blur.reader(image),
+            planes=self._planes.count(image),
         )
 
     def set_parameters(self, parameters: Parameters, psf: Image | None = None) -> None:
@@ -264,10 +273,7 @@ class RestoreForm(Container[Any]):
         label, highest = settings.label or 0, int(self.mask_label.max)
         if not 0 <= label <= highest:
             raise InputError(f"label is {label}; the panel takes labels from 1 to {highest}")
-        psf = None
-        if settings.psf is not None:
-            others = [x for x in self.psf.choices if x not in (None, self.image.value)]
-            psf = find_psf(settings.psf, self._viewer, others)
+        psf = None if settings.psf is None else self._blur.find(settings.psf, self.image.value)
         self.set_parameters(settings.parameters, psf)
         self._marks.show_label(label)
 
@@ -282,6 +288,7 @@ class RestoreForm(Container[Any]):
     def refresh(self) -> None:
         """Bring what depends on other fields up to date."""
         self._watch.follow(self.image.value)
+        self._planes.refresh()
         self._noise.refresh()
         for widget in self._noise.widgets:
             widget.visible = bool(self.noisy.value)
@@ -301,10 +308,6 @@ class RestoreForm(Container[Any]):
         self._watch.follow(None)
         self._marks.close_down()
         self._blur.close_down()
-
-    def _chosen_image(self) -> Image | None:
-        image: Image | None = self.image.value
-        return image
 
     def _on_image(self, image: Image | None) -> None:
         """Fill in what is known of a sample's damage; the next image has other damage."""
@@ -341,9 +344,3 @@ class RestoreForm(Container[Any]):
     def _align(self) -> None:
         align_labels(self)
         align_labels(self._advanced.solver_box)
-
-
-def _threads() -> int:
-    """All cores but one, which is left to the window."""
-    usable = getattr(os, "sched_getaffinity", None)
-    return max(1, (len(usable(0)) if usable else os.cpu_count() or 1) - 1)

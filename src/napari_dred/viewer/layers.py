@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Layer, Shapes
+from napari.layers import Image, Shapes
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.io import enlarged
+from napari_dred.viewer.sliders import (
+    full_resolution,
+    index_of_plane,
+    shown_plane,
+    size_of,
+    unit_ratios,
+)
 from napari_dred.volumes import Region
 
 #: The key of everything this plugin writes into a layer's metadata.
@@ -33,7 +41,7 @@ _KEPT = (
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane of an image layer that is shown, and all it takes to put a result back.
+    """A plane of an image layer, and all it takes to put a result back.
 
     Attributes
     ----------
@@ -88,6 +96,24 @@ def plane_reader(layer: Image, viewer: ViewerModel) -> Callable[[], Plane]:
         As `read_plane`.
     """
     axes, index = shown_plane(layer, viewer)
+    read = planes_reader(layer, axes)
+    return partial(read, tuple(0 if i is None else i for i in index))
+
+
+def planes_reader(layer: Image, axes: tuple[int, int]) -> Callable[[tuple[int, ...]], Plane]:
+    """Give a function that reads a plane by its index, and may be called in a thread.
+
+    Parameters
+    ----------
+    layer : Image
+    axes : (int, int)
+        The layer's axes of the rows and the columns.
+
+    Raises
+    ------
+    InputError
+        For complex or boolean samples.
+    """
     data = full_resolution(layer)
     dtype = np.dtype(str(data.dtype)) if not isinstance(data.dtype, np.dtype) else data.dtype
     if dtype.kind not in "uif":
@@ -96,32 +122,25 @@ def plane_reader(layer: Image, viewer: ViewerModel) -> Callable[[], Plane]:
             f"the layer {layer.name!r} has {kind} samples; "
             "convert it to whole or floating-point numbers first"
         )
-    place = index_of_plane(layer.ndim, axes, index)
     state = layer.as_layer_data_tuple()[1]
     kept = {key: state[key] for key in _KEPT if key in state}
     name, rgb, history = layer.name, layer.rgb, layer.metadata.get(METADATA_KEY)
 
-    def read() -> Plane:
-        image, alpha = np.array(data[place]), None
+    def read(index: tuple[int, ...]) -> Plane:
+        image, alpha = np.array(data[index_of_plane(len(index), axes, index)]), None
         if rgb and image.shape[-1] == 4:
             image, alpha = np.ascontiguousarray(image[..., :3]), image[..., 3].copy()
         return Plane(
             image=image,
             alpha=alpha,
             axes=axes,
-            index=tuple(0 if i is None else i for i in index),
+            index=index,
             state=kept,
             name=name,
             history=history if isinstance(history, dict) else None,
         )
 
     return read
-
-
-def marks_any(plane: Plane, mask: NDArray[np.bool_] | None, region: Region | None) -> bool:
-    """Whether there is any pixel to fill in: else none would be left to restore."""
-    part = ... if region is None else region.slices
-    return (mask is not None and bool(mask[part].any())) or not np.isfinite(plane.image[part]).all()
 
 
 def visible_region(layer: Image, viewer: ViewerModel) -> Region:
@@ -174,11 +193,12 @@ def result_layer(
 
     The plane of a stack gives a slab with one plane, (1, ..., H, W), at that plane's place:
     the stack's sliders stay as they are, and it shows where its input does and nowhere else.
+    Of several planes, the slab begins at the plane that is given.
 
     Parameters
     ----------
     plane : Plane
-    image : (H, W) or (H, W, 3) array
+    image : (H, W) or (H, W, 3) array, or one with all axes of the layer, alpha included
         In the sample values of the plane, of its dtype or floating-point.
     name : str
     scale : int
@@ -194,14 +214,9 @@ def result_layer(
         As napari's `LayerDataTuple`.
     """
     data = image
-    if plane.alpha is not None:
-        alpha = plane.alpha if region is None else plane.alpha[region.slices]
-        if image.dtype.kind == "f" and alpha.dtype.kind in "ui":
-            # The contrast limits, which are the plane's, hold for the colours alone.
-            alpha = alpha / np.iinfo(alpha.dtype).max
-        data = np.dstack([data, enlarged(alpha.astype(image.dtype), scale)])
-    others = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
-    data = np.expand_dims(data, others)
+    if image.ndim == plane.image.ndim:
+        others = tuple(axis for axis in range(len(plane.index)) if axis not in plane.axes)
+        data = np.expand_dims(with_alpha(plane, image, scale, region), others)
     # The centre of the first pixel, in the data coordinates of the input layer.
     first = np.array(plane.index, float)
     origin = (0, 0) if region is None else (region.top, region.left)
@@ -215,6 +230,20 @@ def result_layer(
     state["scale"] = steps
     state["metadata"] = {} if metadata is None else {METADATA_KEY: dict(metadata)}
     return data, {**state, "name": name}, "image"
+
+
+def with_alpha(
+    plane: Plane, image: NDArray[Any], scale: int, region: Region | None
+) -> NDArray[Any]:
+    """Give an image that was made of a plane, or of a part of it, the plane's alpha."""
+    if plane.alpha is None:
+        return image
+    whole = region is None or image.shape[:2] == plane.shape
+    alpha = plane.alpha if whole or region is None else plane.alpha[region.slices]
+    if image.dtype.kind == "f" and alpha.dtype.kind in "ui":
+        # The contrast limits, which are the plane's, hold for the colours alone.
+        alpha = alpha / np.iinfo(alpha.dtype).max
+    return np.dstack([image, enlarged(alpha.astype(image.dtype), scale)])
 
 
 def provenance(
@@ -238,43 +267,6 @@ def provenance(
     return {**made, "source": source}
 
 
-def shown_plane(
-    layer: Image | Labels, viewer: ViewerModel
-) -> tuple[tuple[int, int], tuple[int | None, ...]]:
-    """The layer's two displayed axes in their own order, and the plane on each other axis."""
-    if viewer.dims.ndisplay == 3:
-        raise InputError(
-            "one plane is restored at a time, and the viewer is in 3-D display; "
-            "go back to 2-D with the button below the layer list"
-        )
-    offset = viewer.dims.ndim - layer.ndim
-    order = [axis - offset for axis in viewer.dims.order if axis >= offset]
-    axes = tuple(sorted(order[-2:]))
-    others = [axis for axis in range(layer.ndim) if axis not in axes]
-    index: list[int | None] = [None] * layer.ndim
-    if others:
-        for axis, at in zip(others, position(layer, viewer, others), strict=True):
-            if not 0 <= at < size_of(layer)[axis]:
-                raise InputError(
-                    f"the layer {layer.name!r} shows nothing at this position of the sliders; "
-                    "move them to one of its planes"
-                )
-            index[axis] = int(at)
-    return (axes[0], axes[1]), tuple(index)
-
-
-def position(layer: Layer, viewer: ViewerModel, axes: Sequence[int]) -> NDArray[np.int_]:
-    """Where the viewer's sliders stand on these axes of the layer, which are not displayed."""
-    axes = list(axes)
-    # As napari slices: what the displayed axes mix into the others is left out.
-    origin = layer.world_to_data(np.zeros(layer.ndim))
-    inverse = np.array([layer.world_to_data(e) - origin for e in np.eye(layer.ndim)]).T
-    point = np.array(viewer.dims.point, float)[viewer.dims.ndim - layer.ndim :]
-    point = point * unit_ratios(layer, viewer)
-    place: NDArray[np.float64] = inverse[np.ix_(axes, axes)] @ point[axes] + origin[axes]
-    return np.round(place).astype(int)
-
-
 def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, what: str) -> Region:
     """The rectangle of pixels whose centres lie in the bounding box of some world points."""
     axes, _ = shown_plane(layer, viewer)
@@ -287,35 +279,3 @@ def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, wh
     if (stop <= start).any():
         raise InputError(f"{what} holds no pixel of the layer {layer.name!r}")
     return Region(int(start[0]), int(stop[0]), int(start[1]), int(stop[1]))
-
-
-def unit_ratios(layer: Layer, viewer: ViewerModel) -> NDArray[np.float64]:
-    """How many of the layer's units make one of the viewer's, on each axis of the layer."""
-    units = viewer.dims.units
-    if units is None or len(units) < layer.ndim:
-        return np.ones(layer.ndim)
-    return np.array(
-        [
-            (1 * shown).to(own).magnitude
-            for shown, own in zip(units[-layer.ndim :], layer.units, strict=True)
-        ],
-        float,
-    )
-
-
-def full_resolution(layer: Image | Labels) -> Any:
-    """The layer's data; of a pyramid, its finest level."""
-    return layer.data[0] if layer.multiscale else layer.data
-
-
-def size_of(layer: Image | Labels) -> tuple[int, ...]:
-    """The layer's size on each of its axes (colour is not an axis), at full resolution."""
-    return tuple(int(n) for n in full_resolution(layer).shape[: layer.ndim])
-
-
-def index_of_plane(ndim: int, axes: Sequence[int], index: Sequence[int | None]) -> tuple[Any, ...]:
-    """The index of a plane in the layer's data."""
-    return tuple(
-        slice(None) if axis in axes else (i or 0)
-        for axis, i in zip(range(ndim), index, strict=True)
-    )

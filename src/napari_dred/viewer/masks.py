@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from numpy.typing import NDArray
 from skimage.draw import polygon
@@ -14,7 +13,8 @@ from skimage.draw import polygon
 from napari_dred.core.errors import InputError
 from napari_dred.io import marked
 from napari_dred.text import part, times
-from napari_dred.viewer.layers import (
+from napari_dred.viewer.sliders import (
+    Sliders,
     full_resolution,
     index_of_plane,
     position,
@@ -28,7 +28,7 @@ CORNERS = 64  # of the polygon that stands for an ellipse
 
 
 def read_mask(
-    layer: Labels | Shapes, image: Image, viewer: ViewerModel, label: int | None = None
+    layer: Labels | Shapes, image: Image, viewer: Sliders, label: int | None = None
 ) -> NDArray[np.bool_]:
     """Take the mask for the plane of the image that is shown.
 
@@ -60,7 +60,7 @@ def read_mask(
 
 
 def mask_reader(
-    layer: Labels | Shapes, image: Image, viewer: ViewerModel, label: int | None = None
+    layer: Labels | Shapes, image: Image, viewer: Sliders, label: int | None = None
 ) -> Callable[[], NDArray[np.bool_]]:
     """Give a function that does what is slow of `read_mask`, and may be called in a thread.
 
@@ -78,7 +78,7 @@ def mask_reader(
 
 
 def read_mask_and_labels(
-    layer: Labels | Shapes, image: Image, viewer: ViewerModel, label: int | None = None
+    layer: Labels | Shapes, image: Image, viewer: Sliders, label: int | None = None
 ) -> tuple[NDArray[np.bool_], bool]:
     """Take the mask as `read_mask`, and tell from the same plane whether there are several labels.
 
@@ -104,7 +104,7 @@ def read_mask_and_labels(
     return painted if label is None else marked(labels, label), bool(others.any())
 
 
-def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> None:
+def check_mask(layer: Labels | Shapes, image: Image, viewer: Sliders) -> None:
     """Check that `read_mask` can take the layer for the image, without reading it.
 
     Raises
@@ -118,7 +118,7 @@ def check_mask(layer: Labels | Shapes, image: Image, viewer: ViewerModel) -> Non
         place_of_mask(layer, image, viewer)
 
 
-def place_of_mask(labels: Labels, image: Image, viewer: ViewerModel) -> tuple[Any, ...]:
+def place_of_mask(labels: Labels, image: Image, viewer: Sliders) -> tuple[Any, ...]:
     """Find the plane of a Labels layer that `read_mask` takes.
 
     Returns
@@ -172,7 +172,7 @@ def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str
 
 
 def _labels_reader(
-    layer: Labels, image: Image, viewer: ViewerModel, label: int | None
+    layer: Labels, image: Image, viewer: Sliders, label: int | None
 ) -> Callable[[], NDArray[Any]]:
     if label == 0:
         raise InputError("label 0 is what was not painted; choose another label")
@@ -181,7 +181,7 @@ def _labels_reader(
     return lambda: np.asarray(data[place])
 
 
-def _axes_on(shapes: Shapes, image: Image, viewer: ViewerModel) -> tuple[list[int], list[int]]:
+def _axes_on(shapes: Shapes, image: Image, viewer: Sliders) -> tuple[list[int], list[int]]:
     """The two axes of the shapes that are displayed, and their other ones."""
     axes, _ = shown_plane(image, viewer)
     lacking = viewer.dims.ndim - shapes.ndim
@@ -194,9 +194,7 @@ def _axes_on(shapes: Shapes, image: Image, viewer: ViewerModel) -> tuple[list[in
     return shown, [axis for axis in range(shapes.ndim) if axis not in shown]
 
 
-def _outlines_on(
-    shapes: Shapes, image: Image, viewer: ViewerModel
-) -> Iterator[NDArray[np.float64]]:
+def _outlines_on(shapes: Shapes, image: Image, viewer: Sliders) -> Iterator[NDArray[np.float64]]:
     """Polygons that the shapes on the shown plane fill, (n, 2) in pixels of the image."""
     shown, others = _axes_on(shapes, image, viewer)
     axes, _ = shown_plane(image, viewer)
@@ -255,7 +253,7 @@ def _filled(outlines: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> N
     return mask
 
 
-def _size(image: Image, viewer: ViewerModel) -> tuple[int, int]:
+def _size(image: Image, viewer: Sliders) -> tuple[int, int]:
     """Height and width of the shown plane."""
     axes, _ = shown_plane(image, viewer)
     shape = size_of(image)

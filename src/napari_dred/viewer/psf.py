@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.records import PSFRecord
-from napari_dred.viewer.layers import plane_reader, shown_plane, size_of
+from napari_dred.viewer.layers import plane_reader
+from napari_dred.viewer.sliders import shown_plane, size_of
 
 
 def psf_reader(

@@ -32,6 +32,7 @@ from napari_dred.text import sentence
 from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import METADATA_KEY, Plane, read_plane
 from napari_dred.viewer.masks import place_of_mask
+from napari_dred.viewer.plane_fields import SHOWN
 from napari_dred.volumes import Region
 
 #: What the files are called that are still to be saved.
@@ -152,6 +153,12 @@ class SettingsMenu(PushButton):
 
     def _copy(self, write: _Writer, done: str) -> None:
         request = self._form.request()
+        if request.source.stack is not None:
+            raise InputError(
+                "several planes are to be restored, and what is copied is for one image; choose "
+                f"{SHOWN!r} under Planes, or save the settings and restore the file by the command "
+                "`napari-dred restore stack.tif -o restored.tif --settings settings.json`"
+            )
         read, parameters = request.source, request.parameters
         image, labels = self._form.image.value, self._form.mask.value
         mask = psf = None

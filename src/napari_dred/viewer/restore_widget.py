@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import Container, ProgressBar, PushButton
+from magicgui.widgets import Container
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.utils.notifications import notification_manager, show_error, show_warning
@@ -14,18 +14,21 @@ from napari.utils.notifications import notification_manager, show_error, show_wa
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.text import sentence
+from napari_dred.viewer.buttons import RunButtons
+from napari_dred.viewer.clock import ending
 from napari_dred.viewer.course import Course
 from napari_dred.viewer.docks import dock_with_others
-from napari_dred.viewer.fields import alive, line, row
+from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.forecast import Forecast, Planner, plan_run, plan_statement
 from napari_dred.viewer.form import RestoreForm
 from napari_dred.viewer.layers import HELPER_KEY, METADATA_KEY
 from napari_dred.viewer.repeat import SettingsMenu
-from napari_dred.viewer.run import Request, Run, ending
+from napari_dred.viewer.request import Request
+from napari_dred.viewer.run import Run
 from napari_dred.viewer.scroll import Scroll
 from napari_dred.viewer.settings import preview_interval
 from napari_dred.viewer.waiting import Waiting
-from napari_dred.viewer.worker import Job, RestoreWorker, restore_worker
+from napari_dred.viewer.worker import RestoreWorker, restore_worker
 from napari_dred.volumes import Solver, solve_region
 
 _NO_MEMORY = "there is not enough memory for this image; close other images, or choose a region"
@@ -56,12 +59,10 @@ class RestoreWidget(Container[Any]):
         self.course = Course(napari_viewer, self._layers)
         self.form = RestoreForm(napari_viewer, self._layers)
 
-        self.restore_button, self.preview_button = PushButton(), PushButton()
-        self.pause_button = PushButton(text="Pause", tooltip="Hold the run, or go on.")
-        self.stop_button = PushButton(text="Stop && keep", tooltip="End now, keep the best image.")
-        self.cancel_button = PushButton(text="Cancel", tooltip="End now and keep nothing.")
-        buttons = row(self.pause_button, self.stop_button, self.cancel_button)
-        self.bar = ProgressBar(value=0, max=1)
+        self.buttons = buttons = RunButtons()
+        self.restore_button, self.preview_button = buttons.restore, buttons.preview
+        self.pause_button, self.stop_button = buttons.pause, buttons.stop
+        self.cancel_button, self.bar = buttons.cancel, buttons.bar
         self.forecast = Forecast(self.form.inputs, self.form.show_plan, planner)
         self.plan_line = self.forecast.line
         self.status = line()
@@ -71,15 +72,14 @@ class RestoreWidget(Container[Any]):
         fields = Scroll(self.form.native)
         fields.setParent(self.native)
         self._complaint = ""  # in the status line, of the form as it was
-        self.extend([row(self.preview_button, self.restore_button), buttons, self.bar])
-        self.extend([self.status, self.waiting.row, self.plan_line])
+        self.extend([buttons, self.status, self.waiting.row, self.plan_line])
         self.append(SettingsMenu(napari_viewer, self.form, self.restore, self.status))
         self.native.layout().insertWidget(0, fields)
         self.native.layout().addWidget(self.course)
         self.form.changed.connect(self._on_form)
         self.form.image.changed.connect(self._on_image)
         self.preview_button.clicked.connect(
-            lambda: self.restore(preset="preview", method=None, iterations=None)
+            lambda: self.restore(shown=True, preset="preview", method=None, iterations=None)
         )
         self.restore_button.clicked.connect(lambda: self.restore())
         self.pause_button.clicked.connect(self._on_pause)
@@ -101,18 +101,21 @@ class RestoreWidget(Container[Any]):
 
     # What the user does.
 
-    def restore(self, **changes: Any) -> None:
+    def restore(self, *, shown: bool = False, **changes: Any) -> None:
         """Start a run as the form stands, or let it wait until the present one is over.
 
-        What it reads is copied now: what is edited while it waits is not for this run.
+        What it reads is copied now, and what is edited while it waits is not for this run; but
+        the planes of a stack are read as it is their turn.
 
         Parameters
         ----------
+        shown : bool
+            Whether it is for the plane that is shown alone, whatever the form says.
         **changes
             Fields of `Parameters` that are to have other values, such as `preset='preview'`.
         """
         try:
-            request = self.form.request(**changes)
+            request = self.form.request(shown=shown, **changes)
         except InputError as e:
             self._say(e, show_warning)
             return
@@ -180,8 +183,7 @@ class RestoreWidget(Container[Any]):
             self._show_plan(run, record)
             return
         run.clock.tick(record)
-        self.bar.native.setRange(0, record.total)
-        self.bar.value = record.iteration
+        self.buttons.advance(record.iteration, record.total)
         if not run.worker.control.stopped and not run.worker.is_paused:
             self.status.value = run.clock.line(f"{record.note} " if record.note else "")
         self.course.add(record)
@@ -239,11 +241,8 @@ class RestoreWidget(Container[Any]):
         return self._run is not None or len(self.waiting) > 0
 
     def _start(self, request: Request) -> None:
-        source, parameters = request.source, request.parameters
-        arrays = (source.plane.image, source.mask, source.region)
-        solve = partial(self._solve, *arrays, psf=source.psf, parameters=parameters)
-        worker = restore_worker(Job(solve, preview_interval(), dtype=request.dtype))
-        run = self._run = Run(worker, source, parameters, request.listener)
+        worker = restore_worker(request.job(self._solve, preview_interval()))
+        run = self._run = Run(worker, request)
         self.forecast.pause()
         self.course.begin(run)
         worker.yielded.connect(partial(self._on_record, run))
@@ -252,17 +251,16 @@ class RestoreWidget(Container[Any]):
         worker.finished.connect(partial(self._on_finished, run))
         self.plan_line.value = ""
         self.status.value = "Starting…"
-        self.bar.native.setRange(0, 0)
-        self.bar.native.setTextVisible(True)
-        for button in (self.pause_button, self.stop_button, self.cancel_button):
-            button.enabled = True
+        self.buttons.begin()
         self._name_buttons()
         worker.start()
 
     def _show_plan(self, run: Run, plan: Plan) -> None:
         if run.source.layer() is self.form.image.value:
             self.form.show_plan(plan)
-        self.plan_line.value = "\n".join([plan_statement(plan, timed=False), *plan.notes])
+        planes = 1 if run.source.stack is None else len(run.source.stack)
+        told = plan_statement(plan, timed=False, planes=planes)
+        self.plan_line.value = "\n".join([told, *plan.notes])
         self.status.value = "Running…"
         run.plan = plan
         run.begin()
@@ -297,24 +295,12 @@ class RestoreWidget(Container[Any]):
             self.forecast.resume()
 
     def _idle(self, status: str) -> None:
-        for button in (self.pause_button, self.stop_button, self.cancel_button):
-            button.enabled = False
-        self.pause_button.text = "Pause"
-        self.bar.native.setRange(0, 1)
-        self.bar.native.setTextVisible(False)
-        self.bar.value = 0
+        self.buttons.idle()
         self.status.value = status
         self._name_buttons()
 
     def _name_buttons(self) -> None:
-        """Say whether a press starts a run or lets one wait."""
-        then = " It begins when the runs before it are over." if self._busy else ""
-        for button, text, tooltip in (
-            (self.restore_button, "Restore", "The result becomes a new layer."),
-            (self.preview_button, "Preview", "A quick look, with the preset 'preview'."),
-        ):
-            button.text = f"Queue {text.lower()}" if self._busy else text
-            button.tooltip = tooltip + then
+        self.buttons.set_busy(self._busy)
 
     def _say(self, error: Exception, show: Any) -> None:
         """One plain sentence, in the panel and as a notification."""

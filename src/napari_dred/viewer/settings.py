@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from napari.settings import get_plugin_settings
@@ -18,6 +19,12 @@ PREVIEW_INTERVAL, SHORTEST, LONGEST = 0.5, 0.1, 60.0
 def preview_interval() -> float:
     """Seconds between two images of a run, as the preferences say."""
     return min(max(float(_chosen("preview_interval", PREVIEW_INTERVAL)), SHORTEST), LONGEST)
+
+
+def threads() -> int:
+    """All cores but one, which is left to the window."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return max(1, (len(usable(0)) if usable else os.cpu_count() or 1) - 1)
 
 
 def preferred() -> Parameters:

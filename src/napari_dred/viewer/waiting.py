@@ -12,7 +12,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QSizePolicy
 
 from napari_dred.viewer.fields import alive, line
-from napari_dred.viewer.run import Request
+from napari_dred.viewer.request import Request
 
 
 class Waiting:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,9 @@ from napari_dred.core.control import Control
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
+
+if TYPE_CHECKING:
+    from napari_dred.core.calibration import Calibration
 
 Record = Plan | Step | Result
 Solver = Callable[..., Iterator[Record]]
@@ -106,6 +109,7 @@ def solve_region(
     parameters: Parameters | None = None,
     control: Control | None = None,
     solve: Solver | None = None,
+    calibration: Calibration | None = None,
 ) -> Iterator[Record]:
     """Restore an image, or a rectangle of it that is pasted back.
 
@@ -124,6 +128,8 @@ def solve_region(
         As for `napari_dred.solve`.
     solve : callable, optional
         The solver; `napari_dred.solve` if left out.
+    calibration : Calibration, optional
+        What was measured of the whole that the image is a plane or a tile of.
 
     Yields
     ------
@@ -142,7 +148,8 @@ def solve_region(
     run = solve or _core_solve()
     known = np.asarray(image)
     hidden = None if mask is None else np.asarray(mask)
-    options = {"psf": psf, "parameters": parameters, "control": control}
+    options: dict[str, Any] = {"psf": psf, "parameters": parameters, "control": control}
+    options["calibration"] = calibration
     if region is None:
         yield from run(known, hidden, **options)
         return

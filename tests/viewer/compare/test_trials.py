@@ -14,7 +14,7 @@ from napari_dred.viewer.compare.figures import NONE
 from napari_dred.viewer.compare.trials import measure, misfit, own_iterations
 from napari_dred.viewer.layers import read_plane
 from napari_dred.viewer.psnr import Reference
-from napari_dred.viewer.run import Source
+from napari_dred.viewer.request import Source
 from napari_dred.volumes import Region
 
 pytestmark = pytest.mark.window

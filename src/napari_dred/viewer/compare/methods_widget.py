@@ -25,8 +25,8 @@ from napari_dred.viewer.docks import dock_with_others, docked_with
 from napari_dred.viewer.fields import alive, row
 from napari_dred.viewer.forecast import plan_run
 from napari_dred.viewer.layers import HELPER_KEY
+from napari_dred.viewer.request import Request
 from napari_dred.viewer.restore_widget import RestoreWidget
-from napari_dred.viewer.run import Request
 from napari_dred.viewer.scroll import Scroll
 
 
@@ -104,7 +104,7 @@ class MethodsWidget(Container[Any]):
             if not methods:
                 raise InputError("no method is ticked; tick those that are to be compared")
             self._panel = self._restore_panel()
-            base = self._panel.form.request()
+            base = self._panel.form.request(shown=True)
         except InputError as e:
             self._say(e)
             return

@@ -10,7 +10,8 @@ from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
-from napari_dred.viewer.layers import Plane, unit_ratios
+from napari_dred.viewer.layers import Plane
+from napari_dred.viewer.sliders import unit_ratios
 
 
 def line_of(shapes: Shapes, viewer: ViewerModel) -> NDArray[np.float64]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_dred.core.errors import InputError
-from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane, result_layer, unit_ratios
+from napari_dred.viewer.layers import HELPER_KEY, Plane, read_plane, result_layer
+from napari_dred.viewer.sliders import unit_ratios
 from napari_dred.volumes import Region
 
 #: Screen pixels on either side of the divider at which the mouse takes it.

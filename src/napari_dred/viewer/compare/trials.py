@@ -18,7 +18,8 @@ from napari_dred.viewer.compare.figures import NONE, Row, decibel, period_text
 from napari_dred.viewer.compare.latest import Latest
 from napari_dred.viewer.compare.signed import residual_work
 from napari_dred.viewer.psnr import Reference
-from napari_dred.viewer.run import Listener, Request, Run, Source
+from napari_dred.viewer.request import Listener, Request, Source
+from napari_dred.viewer.run import Run
 
 #: The columns that need a reference, and all of a trial that has been measured.
 OF_REFERENCE = ("PSNR (dB)", "SSIM")

@@ -1,0 +1,146 @@
+"""The fields that say which planes of a stack are restored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from magicgui.widgets import ComboBox, FloatSpinBox
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Shapes
+
+from napari_dred.core.errors import InputError
+from napari_dred.viewer.sliders import shown_plane, size_of
+from napari_dred.viewer.stacks import OpenStack, open_stack
+
+SHOWN, ALL = "the one shown", "all"
+
+
+class PlaneFields:
+    """The plane that is shown, a range along one axis, or all of them.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    image : callable
+        Gives the image layer; None if there is none.
+    """
+
+    def __init__(self, viewer: ViewerModel, image: Callable[[], Image | None]) -> None:
+        self._viewer, self._image = viewer, image
+        self.which = ComboBox(
+            name="planes",
+            label="Planes",
+            choices=self._choices,
+            tooltip="Which planes of the stack are restored, each by itself; the noise is measured "
+            "once for all of them (where an axis is called channel: for each channel).",
+        )
+        self.first, self.last = (
+            FloatSpinBox(
+                name=f"{name}_plane",
+                label=label,
+                min=0,
+                max=0,
+                value=0,
+                tooltip=f"The {name} plane, as the slider numbers it.",
+            )
+            for name, label in (("first", "From"), ("last", "To"))
+        )
+        for box in (self.first, self.last):
+            box.native.setDecimals(0)
+        self.widgets: list[Any] = [self.which, self.first, self.last]
+        self._seen: tuple[int, int] | None = None  # the axis of the range, and its length
+
+    def open(
+        self, image: Image, mask: Labels | Shapes | None, label: int | None
+    ) -> OpenStack | None:
+        """Get ready to read the planes; None for the plane that is shown alone.
+
+        Raises
+        ------
+        InputError
+            If the range is empty, no plane is shown, or the layers do not fit together.
+        """
+        ranges = self._ranges(image)
+        return None if ranges is None else open_stack(image, mask, self._viewer, ranges, label)
+
+    def count(self, image: Image | None) -> int:
+        """How many planes there are to be restored.
+
+        Raises
+        ------
+        InputError
+            If the range is empty, or no plane is shown.
+        """
+        ranges = None if image is None else self._ranges(image)
+        return math.prod(len(r) for r in ranges or () if r is not None)
+
+    def _ranges(self, image: Image) -> tuple[range | None, ...] | None:
+        """The planes on each axis of the image, None on the displayed ones.
+
+        Returns
+        -------
+        tuple or None
+            None for the plane that is shown alone.
+
+        Raises
+        ------
+        InputError
+            If the range is empty, or no plane is shown.
+        """
+        which = self.which.value
+        if which == SHOWN or not self._stacked(image):
+            return None
+        _, index = shown_plane(image, self._viewer)
+        sizes = size_of(image)
+        first, last = int(self.first.value), int(self.last.value)
+        if which != ALL and first > last:
+            raise InputError(
+                f"the planes from {first} to {last} are none; the first must not be after the last"
+            )
+
+        def along(axis: int, shown: int) -> range:
+            if which == ALL:
+                return range(sizes[axis])
+            return range(first, last + 1) if axis == which else range(shown, shown + 1)
+
+        return tuple(None if i is None else along(axis, i) for axis, i in enumerate(index))
+
+    def refresh(self) -> None:
+        """Bring what depends on the image and the sliders up to date."""
+        image = self._image()
+        stacked = [] if image is None else self._stacked(image)
+        before = self.which.value
+        with self.which.changed.blocked():
+            self.which.reset_choices()
+        if self.which.value != before:
+            self.which.changed.emit(self.which.value)
+        axis = self.which.value
+        along = image is not None and axis in stacked
+        if along and self._seen != (axis, size_of(image)[axis]):
+            self._seen = axis, size_of(image)[axis]
+            for box, value in ((self.first, 0), (self.last, self._seen[1] - 1)):
+                box.max = self._seen[1] - 1
+                box.value = value
+        self.which.visible = bool(stacked)
+        self.first.visible = self.last.visible = along
+
+    def _choices(self, _: Any = None) -> Sequence[tuple[str, Any]]:
+        image = self._image()
+        stacked = [] if image is None else self._stacked(image)
+        names = self._viewer.dims.axis_labels[-image.ndim :] if image is not None else ()
+        some = [(f"a range along {_spoken(names[axis])}", axis) for axis in stacked]
+        return [(SHOWN, SHOWN), *some, *([(ALL, ALL)] if stacked else [])]
+
+    def _stacked(self, image: Image) -> list[int]:
+        """The axes of the image along which there is more than one plane."""
+        dims = self._viewer.dims
+        offset, sizes = dims.ndim - image.ndim, size_of(image)
+        shown = {axis - offset for axis in dims.displayed}
+        return [axis for axis, n in enumerate(sizes) if axis not in shown and n > 1]
+
+
+def _spoken(label: str) -> str:
+    """An axis by its name; napari calls one without a name by its number, such as '-3'."""
+    return f"axis {label}" if label.lstrip("-").isdigit() else label

@@ -1,0 +1,125 @@
+"""The planes of an open stack: the same samples as from a file, one plane held at a time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_dred import InputError, Parameters, Plan, RestorationError, Result
+from napari_dred.core.control import Control
+from napari_dred.volumes import Region, planes
+from napari_dred.volumes.planes import PlaneDone, Planes, PlaneStep, solve_planes
+from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.stacks import restore_stack
+
+QUICK = Parameters(preset="preview", threads=1)
+
+
+@pytest.fixture
+def stack():
+    """(C, Z, Y, X), the second channel far noisier than the first."""
+    rng = np.random.default_rng(0)
+    clean = np.add.outer(np.arange(40.0), np.arange(48.0)) + 60
+    noise = rng.normal(size=(2, 2, 40, 48)) * np.array([3, 15]).reshape(2, 1, 1, 1)
+    return (clean + noise).clip(0, 255).astype(np.uint8)
+
+
+def planes_of(stack, **options):
+    return Planes(tuple(np.ndindex(2, 2)), (40, 48), lambda i: stack[i], channel=0, **options)
+
+
+def test_it_gives_what_the_command_line_writes(stack, tmp_path):
+    tifffile.imwrite(tmp_path / "in.ome.tif", stack, metadata={"axes": "CZYX"})
+    mask = np.zeros((40, 48), bool)
+    mask[10:14, 20:25] = True
+    tifffile.imwrite(tmp_path / "mask.tif", mask.astype(np.uint8))
+    p = QUICK.replace(keep_observed=True)
+    options = StackOptions(mask=tmp_path / "mask.tif")
+    list(restore_stack(tmp_path / "in.ome.tif", tmp_path / "out.ome.tif", p, options))
+    # OME-TIFF has its axes in the order Z, C there.
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as tiff:
+        written, axes = tiff.series[0].asarray(), tiff.series[0].axes
+    written = written.transpose([axes.index(a) for a in "CZYX"])
+    records = list(solve_planes(planes_of(stack, mask=lambda _: mask), parameters=p))
+    done = [r for r in records if isinstance(r, PlaneDone)]
+    assert [r.index for r in done] == list(np.ndindex(2, 2))
+    assert all(r.image.dtype == np.uint8 for r in done)
+    for record in done:
+        np.testing.assert_array_equal(record.image, written[record.index])
+    plan = next(r for r in records if isinstance(r, Plan))
+    assert plan.missing == 4 * 20
+    assert isinstance(records[-1], Result)
+
+
+def test_a_stopped_run_gives_no_more_planes(stack):
+    control = Control()
+    done = []
+    for record in solve_planes(planes_of(stack), parameters=QUICK, control=control):
+        if isinstance(record, PlaneDone):
+            done.append(record.index)
+            control.stop()
+    assert done == [(0, 0)]
+    assert isinstance(record, Result)
+    assert record.stop_reason == "stopped"
+    assert record.steps[-1].plane == 1
+
+
+def test_a_run_stopped_before_there_is_a_plane_says_so(stack):
+    control = Control()
+    control.stop()
+    with pytest.raises(RestorationError, match="no image yet"):
+        list(solve_planes(planes_of(stack), parameters=QUICK, control=control))
+
+
+def test_steps_count_through_all_planes_and_tiles(stack, monkeypatch):
+    monkeypatch.setattr(planes, "LONGEST", 80)
+    wide = np.tile(stack[:, :, :20], (1, 1, 1, 2))  # 20 x 96
+    four = Planes(tuple(np.ndindex(2, 2)), wide.shape[2:], lambda i: wide[i], channel=0)
+    records = list(solve_planes(four, parameters=QUICK))
+    steps = [r for r in records if isinstance(r, PlaneStep) and not r.looking]
+    assert all(a.iteration <= b.iteration for a, b in pairwise(steps))
+    assert {s.total for s in steps} == {steps[-1].iteration}
+    plan = next(r for r in records if isinstance(r, Plan))
+    assert plan.shape == wide.shape[2:]
+    assert [r.image.shape for r in records if isinstance(r, PlaneDone)] == [wide.shape[2:]] * 4
+
+
+@pytest.mark.parametrize("when", [0, 1, 9])
+def test_a_cancelled_run_gives_no_result(stack, when):
+    control = Control()
+    records = []
+    for record in solve_planes(planes_of(stack), parameters=QUICK, control=control):
+        if len(records) == when:
+            control.cancel()
+        records.append(record)
+    assert len(records) < 25
+    assert not any(isinstance(r, Result) for r in records)
+
+
+def test_a_region_is_pasted_into_every_plane(stack):
+    region = Region(4, 20, 8, 30)
+    records = solve_planes(planes_of(stack), region, parameters=QUICK)
+    for record in records:
+        if isinstance(record, PlaneDone):
+            changed = record.image != stack[record.index]
+            assert changed[region.slices].any()
+            changed[region.slices] = False
+            assert not changed.any()
+
+
+def test_a_plane_is_read_only_when_it_is_its_turn(stack):
+    read = []
+    two = Planes(((0,), (1,)), (40, 48), lambda i: read.append(i) or stack[0][i])
+    records = solve_planes(two, parameters=QUICK)
+    next(records)
+    assert read == [(0,)]
+    records.close()
+
+
+def test_a_plane_without_known_samples_is_named(stack):
+    planes = planes_of(stack, mask=lambda i: np.full((40, 48), i == (1, 0)))
+    with pytest.raises(InputError, match=r"\(1, 0\)"):
+        list(solve_planes(planes, parameters=QUICK))
