@@ -59,6 +59,10 @@ def test_all_planes_become_one_layer(qtbot, make_panel, stack, spot, wait, heard
     qtbot.waitUntil(lambda: "Plane 3 of 4 · iteration" in panel.status.value, timeout=5000)
     assert "of 5" in panel.status.value
     wait(panel)
+    assert panel.course.slider.isHidden()
+    at = panel.course.plot._curves["loss"].at  # the last plane's
+    assert at
+    assert max(at) <= 5
     result = viewer.layers[-1]
     assert [x.name for x in viewer.layers] == ["cells", "spot", "cells restored"]
     np.testing.assert_array_equal(result.data, filled(stack, spot))

@@ -60,8 +60,8 @@ def _where(step: Step) -> str:
     plane = f"lane {step.plane} of {step.planes}"
     if step.looking:
         return f"Looking at p{plane}"
-    each = step.total // step.planes
-    return f"P{plane} · iteration {step.iteration - (step.plane - 1) * each} of {each}"
+    iteration, total = step.of_plane
+    return f"P{plane} · iteration {iteration} of {total}"
 
 
 def ending(result: Result) -> str:

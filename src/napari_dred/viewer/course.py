@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from magicgui.widgets import PushButton
 from napari.components import ViewerModel
@@ -27,6 +28,7 @@ from napari_dred.viewer.preview import Preview
 from napari_dred.viewer.psnr import PsnrMeter, Reference, decibels
 from napari_dred.viewer.run import LayerData, Run
 from napari_dred.viewer.snapshots import Snapshot, Snapshots
+from napari_dred.volumes.planes import PlaneStep
 
 
 class Course(QWidget):
@@ -51,6 +53,7 @@ class Course(QWidget):
         self._preview: Preview | None = None
         self._running = False
         self._has_result = False
+        self._plane = 0  # of a stack, whose curve is shown
         self._looks_at: int | None = None  # an iteration; None while the newest is followed
         self._reference: Reference | None = None
         self._psnr: dict[int, float] = {}
@@ -121,18 +124,21 @@ class Course(QWidget):
         """Another run begins; the last one's images go."""
         self.clear()
         self._run, self._preview, self._running = run, Preview(self._viewer, run), True
+        self._plane = 0
+        # Of a stack no earlier images are held.
+        for widget in (self.slider, self.where, self.keep_button.native):
+            widget.setVisible(run.source.stack is None)
         self.reset_choices()
         self._on_reference()
         self.show()
 
     def add(self, step: Step) -> None:
         """Show a step, and its image if it has one."""
-        self.plot.add(step)
-        if step.image is None or self._preview is None or self._run is None:
+        if isinstance(step, PlaneStep):
+            self._add_of_plane(step)
             return
-        if self._run.source.stack is not None:  # all its planes, as far as they are done
-            self._preview.show(step.image, self._name())
-            self.plot.begin()  # the next plane's
+        self.plot.add(step)
+        if step.image is None or self._preview is None:
             return
         self.snapshots.add(step.iteration, step.image)
         self._measure([self.snapshots[-1]])
@@ -225,6 +231,16 @@ class Course(QWidget):
             self.plot.set_theme(self._viewer.theme)
 
     # How it is done.
+
+    def _add_of_plane(self, step: PlaneStep) -> None:
+        """Plot the plane that is at work; the image of one that is done shows all of them."""
+        if step.image is not None and self._preview is not None:
+            self._preview.show(step.image, self._name())
+        elif not step.looking:
+            if step.plane != self._plane:
+                self._plane = step.plane
+                self.plot.begin()
+            self.plot.add(replace(step, iteration=step.of_plane[0]))
 
     def _measure(self, snapshots: Iterable[Snapshot]) -> None:
         if self._reference is not None:

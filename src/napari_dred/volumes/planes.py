@@ -77,6 +77,12 @@ class PlaneStep(Step):
     planes: int = 0
     looking: bool = False
 
+    @property
+    def of_plane(self) -> tuple[int, int]:
+        """The iteration and the number of them, counted within the plane."""
+        each = self.total // self.planes
+        return self.iteration - (self.plane - 1) * each, each
+
 
 @dataclass(frozen=True)
 class PlaneDone(PlaneStep):
