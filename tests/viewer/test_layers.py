@@ -148,7 +148,7 @@ def test_a_layer_with_fewer_axes_than_the_viewer_is_taken_whole():
 
 def test_colour_is_no_axis_and_alpha_comes_back():
     rng = np.random.default_rng(1)
-    pixels = rng.integers(0, 255, (6, 7, 4), dtype=np.uint8)
+    pixels = rng.integers(0, 255, (6, 8, 4), dtype=np.uint8)
     viewer = ViewerModel()
     layer = viewer.add_image(pixels, rgb=True)
     plane = read_plane(layer, viewer)
@@ -161,6 +161,11 @@ def test_colour_is_no_axis_and_alpha_comes_back():
     )
     assert twice.dtype == np.uint8
     np.testing.assert_array_equal(twice[..., 3], enlarged(pixels[1:3, 2:5, 3], 2))
+    # As large as the whole plane, and still a part of it.
+    half = result_layer(
+        plane, np.zeros((6, 8, 3), np.uint8), name="r", scale=2, region=Region(2, 5, 3, 7)
+    )[0]
+    np.testing.assert_array_equal(half[..., 3], enlarged(pixels[2:5, 3:7, 3], 2))
 
 
 def test_a_stack_of_colour_images_gives_one_colour_image():

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from functools import partial
 
+import dask.array as da
 import numpy as np
 import pytest
+from dask import delayed
 from napari.components import ViewerModel
 
-from napari_dred import InputError, Parameters, Result
+from napari_dred import InputError, Parameters, RestorationError, Result
 from napari_dred.core import devices
 from napari_dred.core.control import Control
 from napari_dred.viewer.advanced import RECTANGLE
 from napari_dred.viewer.compare.methods_widget import MethodsWidget
 from napari_dred.viewer.plane_fields import ALL, SHOWN
 from napari_dred.viewer.stacks import open_stack, solve_stack
-from napari_dred.volumes import solve_region
+from napari_dred.volumes import Region, solve_region
 from napari_dred.volumes.planes import PlaneDone
 
 pytestmark = pytest.mark.window
@@ -247,16 +249,28 @@ def test_alpha_goes_along(viewer_model, fake_solver):
     np.testing.assert_array_equal(records[-1].image, rgba)
 
 
-def test_an_enlarged_stack_is_black_where_it_is_not_done(viewer_model, stack, fake_solver):
+def test_an_enlarged_stack_is_as_it_was_where_it_is_not_done(viewer_model, stack, fake_solver):
     image = viewer_model.add_image(stack)
     opened = open_stack(image, None, viewer_model, (range(4), None, None))
     records = solving(opened, fake_solver, scale=2)
     first = next(r for r in records if isinstance(r, PlaneDone))
-    assert first.image.shape == (4, 80, 96)
-    assert first.image[0].any()
-    assert not first.image[1:].any()
+    expected = stack.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(first.image, expected)
     *_, last = records
-    np.testing.assert_array_equal(last.image, stack.repeat(2, axis=1).repeat(2, axis=2))
+    np.testing.assert_array_equal(last.image, expected)
+
+
+def test_a_part_is_enlarged_with_its_alpha(viewer_model, fake_solver):
+    rgba = np.random.default_rng(0).integers(0, 256, (3, 40, 48, 4), dtype=np.uint8)
+    image = viewer_model.add_image(rgba)
+    opened = open_stack(image, None, viewer_model, (range(3), None, None))
+    solve = partial(solve_region, solve=fake_solver(steps=2, seconds=0))
+    # Twice as large, it has the size of the whole plane.
+    region, parameters = Region(10, 30, 12, 36), Parameters(scale=2)
+    *_, last = solve_stack(opened, region, parameters=parameters, solve=solve)
+    assert last.image.shape == rgba.shape
+    inside = rgba[:, 10:30, 12:36, :3].repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(last.image[..., :3], inside)
 
 
 def test_the_dtype_of_the_result_is_that_asked_for(viewer_model, stack, fake_solver):
@@ -280,7 +294,88 @@ def test_a_result_for_which_there_is_no_room_is_refused(
 
 def test_two_requests_for_the_same_planes_are_equal(viewer_model, stack):
     image = viewer_model.add_image(stack)
-    ranges = (range(4), None, None)
-    one, other = (open_stack(image, None, viewer_model, ranges) for _ in range(2))
-    assert one == other
-    assert one != open_stack(image, None, viewer_model, (range(3), None, None))
+    masks = [viewer_model.add_labels(np.zeros(stack.shape, int)) for _ in range(2)]
+
+    def opened(count=4, mask=masks[0], label=None):
+        return open_stack(image, mask, viewer_model, (range(count), None, None), label)
+
+    one = opened()
+    viewer_model.dims.set_point(0, 3)
+    assert one == opened()
+    assert one not in (opened(3), opened(mask=masks[1]), opened(label=2), opened(mask=None))
+
+
+def test_a_failure_keeps_the_planes_before_it(make_panel, stack, wait, heard):
+    panel, viewer, solver = make_panel(steps=4, seconds=0.01)
+    viewer.add_image(stack, name="cells")
+    panel.form.planes.value = ALL
+    real = panel._solve
+
+    def failing(*arguments, **options):
+        if solver.closed == 2:
+            raise RestorationError("the device ran out of memory")
+        return real(*arguments, **options)
+
+    panel._solve = failing
+    panel.restore_button.native.click()
+    wait(panel)
+    assert viewer.layers[-1].name == "cells restored"
+    assert panel.status.value.startswith("Stopped after 2 planes")
+    assert "plane 3 of 4: the device ran out of memory" in panel.status.value
+    assert len(heard) == 1
+
+
+def test_a_plane_that_cannot_be_read_is_named(make_panel, stack, wait):
+    panel, viewer, _ = make_panel(steps=4, seconds=0.01)
+
+    def block(number):
+        if number == 2:
+            raise OSError("network drive is gone")
+        return stack[number]
+
+    planes = [da.from_delayed(delayed(block)(n), (40, 48), np.uint8) for n in range(4)]
+    viewer.add_image(da.stack(planes), contrast_limits=(0, 255))
+    panel.form.planes.value = ALL
+    panel.restore_button.native.click()
+    wait(panel)
+    assert "lane 3 of 4: it could not be read: network drive is gone" in panel.status.value
+
+
+def test_the_choice_comes_back_with_the_stack(make_panel, stack):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(stack, name="deep")
+    panel.form.planes.value = ALL
+    viewer.dims.ndisplay = 3
+    panel.form.refresh()
+    assert panel.form.planes.value == SHOWN
+    viewer.dims.ndisplay = 2
+    panel.form.refresh()
+    assert panel.form.planes.value == ALL
+
+
+def test_all_planes_need_none_to_be_shown(make_panel, stack, wait):
+    panel, viewer, _ = make_panel(steps=2, seconds=0)
+    viewer.add_image(np.zeros((30, 40, 48), np.uint8), name="long")
+    panel.form.image.value = viewer.add_image(stack, name="cells")
+    panel.form.planes.value = ALL
+    viewer.dims.set_point(0, 25)
+    panel.restore_button.native.click()
+    wait(panel)
+    np.testing.assert_array_equal(viewer.layers[-1].data, stack)
+
+
+def test_the_channels_noise_is_told(make_panel, wait):
+    rng = np.random.default_rng(0)
+    noisy = 120 + rng.normal(size=(2, 2, 64, 64)) * np.array([3, 15]).reshape(2, 1, 1, 1)
+    panel, viewer, _ = make_panel(steps=2, seconds=0)
+    viewer.add_image(noisy.astype(np.uint8), name="cells")
+    viewer.dims.axis_labels = ("channel", "z", "y", "x")
+    panel.form.planes.value = ALL
+    panel.restore_button.native.click()
+    wait(panel)
+    made = viewer.layers[-1].metadata["napari-dred"]
+    first, second = (channel["sigma"] for channel in made["channels"])
+    assert 2 < first < 4
+    assert 12 < second < 18
+    assert made["planes"] == 4
+    assert made["iterations"] == 2

@@ -308,3 +308,20 @@ def test_images_arrive_in_the_dtype_that_was_asked_for(dtype):
     assert shown.dtype == dtype
     assert shown[0, 0] == (2 if whole else dtype(np.float32(1.6)))
     assert shown[0, 1] >= shown[0, 2] > 0.99 * top
+
+
+def test_images_that_come_by_themselves_wait_for_the_window():
+    image = np.zeros((2, 2), np.float32)
+
+    def run(control):
+        for i in range(1, 9):
+            assert not control.take_image_request()
+            yield Step(i, 8, 0.1, 0.1, image=image)
+
+    job = Job(run, image_interval=None)
+    records = job.records()
+    assert next(records).iteration == 1
+    job.shown(Step(1, 8, 0.1, 0.1, image=image))
+    assert next(records).iteration == 2
+    with pytest.raises(RestorationError):  # no result; and none of the others was given
+        next(records)

@@ -50,6 +50,28 @@ class Calibration:
     missing: bool
     correlation: Correlation | None = None
 
+    def to_dict(self, p: Parameters) -> dict[str, Any]:
+        """What was measured of the noise, JSON-able."""
+        photon = self.photon_noise
+        return {
+            "sigma": self.sigma,
+            "sigma_estimated": p.sigma is None,
+            "photon_noise": photon and (photon.gain, photon.offset),
+            "noise_correlation": self.correlation and self.correlation.neighbours,
+        }
+
+    def statement(self, p: Parameters, channel: int | None = None) -> str:
+        """Say it in a sentence, of a channel by its number if there are several."""
+        which = "" if channel is None else f"Channel {channel}: "
+        how = "given" if p.sigma is not None else "estimated"
+        if self.photon_noise is not None:
+            how = f"photon noise of gain {self.photon_noise.gain:.3g}, on average"
+        told = f"{which}noise level {how}: sigma = {self.sigma:.3g} in the image's sample values"
+        if self.correlation is not None:
+            shared = self.correlation.neighbours
+            told += f"; neighbouring pixels share it (correlation {shared:.2f})"
+        return told + "."
+
 
 def calibrate(
     samples: Sequence[NDArray[Any]],

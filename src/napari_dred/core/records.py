@@ -161,7 +161,8 @@ class Result:
     plan : Plan
     steps : tuple of Step
         Every step that was reported, without images.
-    stop_reason : 'iterations', 'held-out error', 'settled' or 'stopped'
+    stop_reason : 'iterations', 'held-out error', 'settled', 'stopped', or 'failed'
+        The last one of a stack's run that has some of its planes.
     seconds : float
         Wall-clock time of the run.
     notes : tuple of str

@@ -6,7 +6,7 @@ import time
 
 from napari_dred.core.records import Result, Step
 from napari_dred.text import duration, plural
-from napari_dred.volumes.planes import PlaneStep
+from napari_dred.volumes.planes import PlanesResult, PlaneStep
 
 
 class Clock:
@@ -66,12 +66,11 @@ def _where(step: Step) -> str:
 
 def ending(result: Result) -> str:
     """Say how a run ended."""
-    how = "Stopped" if result.stop_reason == "stopped" else "Done"
-    last = result.steps[-1]
-    if isinstance(last, PlaneStep):
-        count = plural(last.plane, "plane")
+    how = "Stopped" if result.stop_reason in ("stopped", "failed") else "Done"
+    if isinstance(result, PlanesResult):
+        count = plural(result.done, "plane")
     else:
-        count = plural(last.iteration, "iteration")
+        count = plural(result.steps[-1].iteration, "iteration")
     told = [f"{how} after {count} in {duration(result.seconds)}."]
     if result.stop_reason == "held-out error":
         told.append(

@@ -181,7 +181,7 @@ class RestoreForm(Container[Any]):
         read_psf = self._blur.reader(image)
         source = Source(
             read_plane(image, self._viewer) if stack is None else stack.first,
-            self._marks.read(image),
+            self._marks.read(image) if stack is None else None,
             self._advanced.region_of(image),
             weakref.ref(image),
             psf=None if read_psf is None else read_psf(),
@@ -189,7 +189,7 @@ class RestoreForm(Container[Any]):
             label=label,
             stack=stack,
         )
-        if source.mask is None and self.holes.value and not source.may_lack:
+        if self.mask.value is None and self.holes.value and not source.may_lack:
             raise InputError(
                 "holes are ticked and no mask is chosen; choose the layer that marks them, "
                 "or untick Holes"

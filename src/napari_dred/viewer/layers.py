@@ -238,8 +238,8 @@ def with_alpha(
     """Give an image that was made of a plane, or of a part of it, the plane's alpha."""
     if plane.alpha is None:
         return image
-    whole = region is None or image.shape[:2] == plane.shape
-    alpha = plane.alpha if whole or region is None else plane.alpha[region.slices]
+    pasted = scale == 1 and image.shape[:2] == plane.shape  # the part into the whole
+    alpha = plane.alpha if region is None or pasted else plane.alpha[region.slices]
     if image.dtype.kind == "f" and alpha.dtype.kind in "ui":
         # The contrast limits, which are the plane's, hold for the colours alone.
         alpha = alpha / np.iinfo(alpha.dtype).max

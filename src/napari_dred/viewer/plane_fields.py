@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
 from napari_dred.core.errors import InputError
-from napari_dred.viewer.sliders import shown_plane, size_of
+from napari_dred.viewer.sliders import axis_names, displayed_axes, shown_plane, size_of
 from napari_dred.viewer.stacks import OpenStack, open_stack
 
 SHOWN, ALL = "the one shown", "all"
@@ -43,7 +43,7 @@ class PlaneFields:
                 min=0,
                 max=0,
                 value=0,
-                tooltip=f"The {name} plane, as the slider numbers it.",
+                tooltip=f"The {name} plane, counted from 0 as at the slider.",
             )
             for name, label in (("first", "From"), ("last", "To"))
         )
@@ -51,6 +51,8 @@ class PlaneFields:
             box.native.setDecimals(0)
         self.widgets: list[Any] = [self.which, self.first, self.last]
         self._seen: tuple[int, int] | None = None  # the axis of the range, and its length
+        self._asked: Any = SHOWN
+        self.which.changed.connect(self._on_which)
 
     def open(
         self, image: Image, mask: Labels | Shapes | None, label: int | None
@@ -62,6 +64,7 @@ class PlaneFields:
         InputError
             If the range is empty, no plane is shown, or the layers do not fit together.
         """
+        self.refresh()
         ranges = self._ranges(image)
         return None if ranges is None else open_stack(image, mask, self._viewer, ranges, label)
 
@@ -89,23 +92,23 @@ class PlaneFields:
         InputError
             If the range is empty, or no plane is shown.
         """
-        which = self.which.value
+        which, sizes = self.which.value, size_of(image)
         if which == SHOWN or not self._stacked(image):
             return None
-        _, index = shown_plane(image, self._viewer)
-        sizes = size_of(image)
+        if which == ALL:
+            axes = displayed_axes(image, self._viewer)
+            return tuple(None if axis in axes else range(n) for axis, n in enumerate(sizes))
         first, last = int(self.first.value), int(self.last.value)
-        if which != ALL and first > last:
+        if first > last:
             raise InputError(
                 f"the planes from {first} to {last} are none; the first must not be after the last"
             )
-
-        def along(axis: int, shown: int) -> range:
-            if which == ALL:
-                return range(sizes[axis])
-            return range(first, last + 1) if axis == which else range(shown, shown + 1)
-
-        return tuple(None if i is None else along(axis, i) for axis, i in enumerate(index))
+        _, index = shown_plane(image, self._viewer)
+        some = range(first, min(last + 1, sizes[which]))
+        return tuple(
+            None if at is None else some if axis == which else range(at, at + 1)
+            for axis, at in enumerate(index)
+        )
 
     def refresh(self) -> None:
         """Bring what depends on the image and the sliders up to date."""
@@ -114,8 +117,12 @@ class PlaneFields:
         before = self.which.value
         with self.which.changed.blocked():
             self.which.reset_choices()
+            # What was asked for is so again once there is a stack again.
+            self.which.value = self._asked if self._asked in self.which.choices else SHOWN
         if self.which.value != before:
+            asked = self._asked
             self.which.changed.emit(self.which.value)
+            self._asked = asked
         axis = self.which.value
         along = image is not None and axis in stacked
         if along and self._seen != (axis, size_of(image)[axis]):
@@ -128,8 +135,9 @@ class PlaneFields:
 
     def _choices(self, _: Any = None) -> Sequence[tuple[str, Any]]:
         image = self._image()
-        stacked = [] if image is None else self._stacked(image)
-        names = self._viewer.dims.axis_labels[-image.ndim :] if image is not None else ()
+        if image is None:
+            return [(SHOWN, SHOWN)]
+        stacked, names = self._stacked(image), axis_names(image, self._viewer)
         some = [(f"a range along {_spoken(names[axis])}", axis) for axis in stacked]
         return [(SHOWN, SHOWN), *some, *([(ALL, ALL)] if stacked else [])]
 
@@ -139,6 +147,9 @@ class PlaneFields:
         offset, sizes = dims.ndim - image.ndim, size_of(image)
         shown = {axis - offset for axis in dims.displayed}
         return [axis for axis, n in enumerate(sizes) if axis not in shown and n > 1]
+
+    def _on_which(self, which: Any) -> None:
+        self._asked = which
 
 
 def _spoken(label: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -43,8 +42,8 @@ class Source:
     label : int or None
         The only label of the mask that is missing.
     stack : OpenStack or None
-        The planes that are restored, if not one alone: `plane` is the first of them, and they are
-        read as it is their turn.
+        The planes that are restored, if not one alone: they are read as it is their turn.
+        `plane` is then the first of them, and `mask` None.
     """
 
     plane: Plane
@@ -60,7 +59,7 @@ class Source:
     def may_lack(self) -> bool:
         """Whether there may be a pixel to fill in; of a stack, most planes are not known yet."""
         if self.stack is not None:
-            return self.mask is not None or self.plane.image.dtype.kind == "f"
+            return self.stack.mask is not None or self.plane.image.dtype.kind == "f"
         part = ... if self.region is None else self.region.slices
         masked = self.mask is not None and bool(self.mask[part].any())
         return masked or not np.isfinite(self.plane.image[part]).all()
@@ -114,8 +113,7 @@ class Request:
         run: Callable[..., Iterator[Record]]
         if source.stack is not None:
             run = partial(solve_stack, source.stack, source.region, solve=solve, **given)
-            # Its images come when a plane is done, as they are to be shown.
-            return Job(run, image_interval=math.inf)
+            return Job(run, image_interval=None)  # an image comes when a plane is done
         run = partial(solve, source.plane.image, source.mask, source.region, **given)
         return Job(run, image_interval, dtype=self.dtype)
 
@@ -125,8 +123,8 @@ class Request:
         return (
             self.parameters == other.parameters
             and a.layer() is b.layer()
-            and (a.region, a.plane.axes, a.plane.index) == (b.region, b.plane.axes, b.plane.index)
             and a.stack == b.stack
+            and (a.region, a.plane.axes, a.plane.index) == (b.region, b.plane.axes, b.plane.index)
             and _alike(a.plane.image, b.plane.image)
             and _alike(a.mask, b.mask)
             and _alike(a.psf, b.psf)

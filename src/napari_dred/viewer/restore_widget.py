@@ -202,6 +202,8 @@ class RestoreWidget(Container[Any]):
             run.listener.on_failure(sentence(str(e)))
             return
         self._leave(run, ending(result), result)
+        if result.stop_reason == "failed":
+            show_warning(ending(result))
         run.listener.on_result(run, result, layer)
 
     def _on_error(self, run: Run, error: Exception) -> None:

@@ -21,6 +21,7 @@ from napari_dred.viewer.layers import result_layer
 from napari_dred.viewer.request import Request
 from napari_dred.viewer.snapshots import Snapshot
 from napari_dred.viewer.worker import RestoreWorker
+from napari_dred.volumes.regions import observed
 
 #: As napari's `LayerDataTuple`.
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
@@ -84,9 +85,8 @@ class Run:
         part = ... if self.region is None else self.region.slices
         given = self.plane.image
         if self.parameters.keep_observed:
-            known = np.isfinite(given[part])
-            if self.source.mask is not None:
-                known &= np.expand_dims(~self.source.mask[part], tuple(range(2, given.ndim)))
+            mask = None if self.source.mask is None else self.source.mask[part]
+            known = observed(given[part], mask)
             image = np.where(known, given[part], image).astype(image.dtype, copy=False)
         if self.region is None:
             return image

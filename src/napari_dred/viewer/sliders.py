@@ -25,15 +25,14 @@ class Sliders(Protocol):
 def shown_plane(
     layer: Image | Labels, viewer: Sliders
 ) -> tuple[tuple[int, int], tuple[int | None, ...]]:
-    """The layer's two displayed axes in their own order, and the plane on each other axis."""
-    if viewer.dims.ndisplay == 3:
-        raise InputError(
-            "one plane is restored at a time, and the viewer is in 3-D display; "
-            "go back to 2-D with the button below the layer list"
-        )
-    offset = viewer.dims.ndim - layer.ndim
-    order = [axis - offset for axis in viewer.dims.order if axis >= offset]
-    axes = tuple(sorted(order[-2:]))
+    """The layer's two displayed axes in their own order, and the plane on each other axis.
+
+    Raises
+    ------
+    InputError
+        In 3-D display, or where the layer shows nothing.
+    """
+    axes = displayed_axes(layer, viewer)
     others = [axis for axis in range(layer.ndim) if axis not in axes]
     index: list[int | None] = [None] * layer.ndim
     if others:
@@ -44,7 +43,38 @@ def shown_plane(
                     "move them to one of its planes"
                 )
             index[axis] = int(at)
-    return (axes[0], axes[1]), tuple(index)
+    return axes, tuple(index)
+
+
+def displayed_axes(layer: Layer, viewer: Sliders) -> tuple[int, int]:
+    """The layer's two displayed axes in their own order.
+
+    Raises
+    ------
+    InputError
+        In 3-D display.
+    """
+    if viewer.dims.ndisplay == 3:
+        raise InputError(
+            "planes are restored, and the viewer is in 3-D display; "
+            "go back to 2-D with the button below the layer list"
+        )
+    offset = viewer.dims.ndim - layer.ndim
+    order = [axis - offset for axis in viewer.dims.order if axis >= offset]
+    rows, columns = sorted(order[-2:])
+    return rows, columns
+
+
+def axis_names(layer: Layer, viewer: Sliders) -> tuple[str, ...]:
+    """What the layer's axes are called: by itself, or else at the sliders.
+
+    An axis without a name has its number, such as '-3', as in napari.
+    """
+    shown = viewer.dims.axis_labels[-layer.ndim :]
+    return tuple(
+        there if own.lstrip("-").isdigit() else own
+        for own, there in zip(layer.axis_labels, shown, strict=True)
+    )
 
 
 def position(layer: Layer, viewer: Sliders, axes: Sequence[int]) -> NDArray[np.int_]:
@@ -59,7 +89,7 @@ def position(layer: Layer, viewer: Sliders, axes: Sequence[int]) -> NDArray[np.i
 
 def at_plane(layer: Image, viewer: Sliders, index: Sequence[int]) -> Sliders:
     """What stands for the viewer with its sliders at that plane of the layer."""
-    axes, _ = shown_plane(layer, viewer)
+    axes = displayed_axes(layer, viewer)
     others = [axis for axis in range(layer.ndim) if axis not in axes]
     matrix, origin = _to_place(layer, others)
     dims = viewer.dims.copy()

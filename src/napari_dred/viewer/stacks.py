@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Shapes
+from napari.layers import Image, Labels, Layer, Shapes
 from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.control import Control
@@ -18,10 +19,11 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Result
 from napari_dred.text import memory, plural
 from napari_dred.viewer.layers import Plane, planes_reader, with_alpha
-from napari_dred.viewer.masks import mask_reader
-from napari_dred.viewer.sliders import Sliders, at_plane, shown_plane
+from napari_dred.viewer.masks import check_mask, read_mask
+from napari_dred.viewer.sliders import Sliders, at_plane, axis_names, displayed_axes
 from napari_dred.volumes import Record, Region, Solver
-from napari_dred.volumes.planes import Index, PlaneDone, Planes, solve_planes
+from napari_dred.volumes.planes import Index, PlaneDone, Planes
+from napari_dred.volumes.restore_planes import solve_planes
 
 #: What the axis of the channels is called.
 _CHANNEL = {"c", "ch", "channel", "channels"}
@@ -37,6 +39,11 @@ class OpenStack:
         On each axis of the layer; a single 0 on the rows and the columns.
     axes : (int, int)
         The layer's axes of the rows and the columns.
+    mask : weak reference or None
+        To the layer that marks what is missing.
+    label : int or None
+        The only label that is missing.
+    first : Plane
     planes : Planes
         Reads them, as it is their turn.
     read : callable
@@ -45,16 +52,14 @@ class OpenStack:
 
     ranges: tuple[range, ...]
     axes: tuple[int, int]
+    mask: weakref.ref[Labels | Shapes] | None
+    label: int | None
+    first: Plane = field(compare=False, repr=False)
     planes: Planes = field(compare=False, repr=False)
     read: Callable[[Index], Plane] = field(compare=False, repr=False)
 
     def __len__(self) -> int:
         return math.prod(map(len, self.ranges))
-
-    @property
-    def first(self) -> Plane:
-        """The first plane, read now."""
-        return self.read(self.planes.indices[0])
 
     def to_list(self) -> list[list[int] | None]:
         """First plane and the one after the last on each axis, JSON-able."""
@@ -77,13 +82,14 @@ def open_stack(
     ranges: Sequence[range | None],
     label: int | None = None,
 ) -> OpenStack:
-    """Get ready to read planes of a layer.
+    """Get ready to read planes of a layer, in a thread.
 
     Parameters
     ----------
     image : Image
     mask : Labels or Shapes or None
-        Taken as for the plane that is shown, with the sliders at each plane in turn.
+        Taken as for the plane that is shown, with the sliders at each plane in turn. Of shapes,
+        those that there are now count; labels are read with their plane.
     viewer : napari viewer
     ranges : sequence of range or None
         On each axis of the layer that is not displayed.
@@ -95,25 +101,37 @@ def open_stack(
     InputError
         If the layers do not fit together.
     """
-    axes, _ = shown_plane(image, viewer)
+    axes = displayed_axes(image, viewer)
     known = tuple(range(1) if r is None else r for r in ranges)
     indices = tuple(product(*known))
     read = planes_reader(image, axes)
-    masks: dict[Index, Callable[[], NDArray[np.bool_]]] = {}
-    if mask is not None and mask.ndim == 2:
-        masks = dict.fromkeys(indices, mask_reader(mask, image, viewer, label))
-    elif mask is not None:
-        for index in indices:
-            masks[index] = mask_reader(mask, image, at_plane(image, viewer, index), label)
-    channels = [n for n, name in enumerate(image.axis_labels) if name.casefold() in _CHANNEL]
+    marks: Callable[[Index], NDArray[np.bool_]] | None = None
+    if mask is not None:
+        for index in (indices[0], indices[-1]):
+            check_mask(mask, image, at_plane(image, viewer, index))
+        marks = _marks(mask, image, at_plane(image, viewer, indices[0]), label)
+    channels = [n for n, name in enumerate(axis_names(image, viewer)) if name.lower() in _CHANNEL]
+    first = read(indices[0])
     planes = Planes(
         indices,
-        read(indices[0]).shape,
+        first.shape,
         image=lambda index: read(index).image,
-        mask=(lambda index: masks[index]()) if masks else None,
+        mask=marks,
         channel=channels[0] if channels and channels[0] not in axes else None,
     )
-    return OpenStack(known, axes, planes, read)
+    layer = None if mask is None else weakref.ref(mask)
+    return OpenStack(known, axes, layer, label, first, planes, read)
+
+
+def _marks(
+    mask: Labels | Shapes, image: Image, sliders: Sliders, label: int | None
+) -> Callable[[Index], NDArray[np.bool_]]:
+    """Give a function that reads the mask of a plane; the sliders are nobody else's."""
+    if mask.ndim == 2:
+        flat = read_mask(mask, image, sliders, label)
+        return lambda _: flat
+    layer: Any = Layer.create(*mask.as_layer_data_tuple()) if isinstance(mask, Shapes) else mask
+    return lambda index: read_mask(layer, image, at_plane(image, sliders, index), label)
 
 
 def solve_stack(
@@ -128,37 +146,54 @@ def solve_stack(
     """Restore the planes as `solve_planes` does, and put them together.
 
     Each `PlaneDone`, and the `Result`, has the array of all planes, which is filled as they come:
-    until then a plane is there as it was, or black where the result is larger.
+    until then a plane is there as it was, each of its pixels repeated where the result is larger.
+
+    Raises
+    ------
+    InputError
+        If there is no room for the array; and as `solve_planes` does.
     """
     p = parameters or Parameters()
-    whole: NDArray[Any] | None = None
-    for record in solve_planes(
-        stack.planes, region, psf=psf, parameters=p, control=control, solve=solve
-    ):
+    whole = _room_for_all(stack, p, region)
+    looked_at = set[Index]()
+
+    def image(index: Index) -> NDArray[Any]:
+        plane = stack.read(index)
+        if index not in looked_at:
+            looked_at.add(index)
+            whole[stack.place(index)] = _unrestored(plane, p, region, whole.dtype)
+        return plane.image
+
+    planes = replace(stack.planes, image=image)
+    options: Any = {"psf": psf, "parameters": p, "control": control, "solve": solve}
+    for record in solve_planes(planes, region, **options):
         if isinstance(record, PlaneDone):
             assert record.image is not None
-            plane = stack.read(record.index)
-            made = with_alpha(plane, record.image, p.scale, region)
-            if whole is None:
-                whole = _room_for_all(stack, made)
-                if p.scale == 1:
-                    for index in stack.planes.indices[1:]:
-                        other = stack.read(index)
-                        whole[stack.place(index)] = with_alpha(
-                            other, other.image.astype(record.image.dtype), 1, None
-                        )
-            whole[stack.place(record.index)] = made
-            yield replace(record, image=whole)
-        elif isinstance(record, Result):
-            assert whole is not None
+            here = whole[stack.place(record.index)]
+            if stack.first.alpha is not None:  # which is there already
+                here = here[..., :-1]
+            here[...] = record.image
+        if isinstance(record, PlaneDone | Result):
             yield replace(record, image=whole)
         else:
             yield record
 
 
-def _room_for_all(stack: OpenStack, plane: NDArray[Any]) -> NDArray[Any]:
+def _unrestored(
+    plane: Plane, p: Parameters, region: Region | None, dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """A plane, or a part of it, as it was, in the shape and dtype of its result."""
+    part = ... if region is None or p.scale == 1 else region.slices
+    image = plane.image[part].astype(dtype)
+    large = image.repeat(p.scale, axis=0).repeat(p.scale, axis=1)
+    return with_alpha(plane, large, p.scale, region)
+
+
+def _room_for_all(stack: OpenStack, p: Parameters, region: Region | None) -> NDArray[Any]:
     from napari_dred.core.devices import choose_device, free_memory  # brings torch
 
+    dtype = stack.first.image.dtype if p.output_dtype == "same" else np.dtype(p.output_dtype)
+    plane = _unrestored(stack.first, p, region, dtype)
     shape = [len(r) for r in stack.ranges]
     for axis, length in zip(stack.axes, plane.shape, strict=False):
         shape[axis] = length
@@ -169,4 +204,4 @@ def _room_for_all(stack: OpenStack, plane: NDArray[Any]) -> NDArray[Any]:
             f"{memory(free)} are free; choose fewer planes, or restore the file with "
             "`napari-dred restore`, which writes each plane as it is done"
         )
-    return np.zeros((*shape, *plane.shape[2:]), plane.dtype)
+    return np.zeros((*shape, *plane.shape[2:]), dtype)

@@ -38,8 +38,9 @@ class Job:
     ----------
     solve : callable
         Takes `control=` and gives the records: a `Plan`, `Step`s, a `Result`.
-    image_interval : float
-        Seconds between two images.
+    image_interval : float or None
+        Seconds between two images; None where they come without being asked for, and those are
+        left out for which the window has no time.
     dtype : numpy.dtype, optional
         That of the images that are shown, to which they are converted here: the window's thread
         would take too long for large ones. As they come, if left out.
@@ -48,7 +49,7 @@ class Job:
     def __init__(
         self,
         solve: Callable[..., Iterator[Record]],
-        image_interval: float = IMAGE_INTERVAL,
+        image_interval: float | None = IMAGE_INTERVAL,
         dtype: np.dtype[Any] | None = None,
     ) -> None:
         self.control = Control()
@@ -102,14 +103,21 @@ class Job:
     def _worth_showing(self, record: Plan | Step) -> bool:
         now = time.monotonic()
         if isinstance(record, Plan):
-            self.control.request_image()
+            if self._image_interval is not None:
+                self.control.request_image()
             return True
         if record.image is not None:
+            if self._image_interval is None and not self._image_slot.is_set():
+                return False
             self._last_image = self._last_record = now
             self._record_slot.clear()
             self._image_slot.clear()
             return True
-        if self._image_slot.is_set() and now - self._last_image >= self._image_interval:
+        if (
+            self._image_interval is not None
+            and self._image_slot.is_set()
+            and now - self._last_image >= self._image_interval
+        ):
             self.control.request_image()
         if (
             record.note

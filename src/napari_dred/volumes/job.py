@@ -15,7 +15,7 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.io import marked
 from napari_dred.io.axes import Place, Selection
 from napari_dred.io.stack import WHOLE, Stack, open_stack
-from napari_dred.volumes.regions import Region
+from napari_dred.volumes.regions import Region, observed
 from napari_dred.volumes.tiles import Grid
 
 
@@ -161,11 +161,7 @@ class Reader:
 
     def observed(self, place: Place, region: tuple[slice, slice]) -> NDArray[np.bool_]:
         """Which samples of the rectangle are known."""
-        image, mask = self.image(place, region), self.masked(place, region)
-        finite: NDArray[np.bool_] = np.asarray(np.isfinite(image))
-        if mask is None:
-            return finite
-        return np.logical_and(finite, ~np.expand_dims(mask, tuple(range(2, image.ndim))))
+        return observed(self.image(place, region), self.masked(place, region))
 
 
 def check_mask(reader: Reader) -> None:

@@ -24,7 +24,7 @@ from napari_dred.io.stack import Stack
 from napari_dred.io.write_stack import write_tiff_stack
 from napari_dred.volumes.job import Job
 from napari_dred.volumes.regions import reach
-from napari_dred.volumes.tiles import OVERLAP, SHORTEST, Grid, longest_side
+from napari_dred.volumes.tiles import SHORTEST, longest_side, tiling
 
 if TYPE_CHECKING:
     from napari_dred.core.calibration import Calibration
@@ -146,15 +146,10 @@ class StackPlan:
 
     def job(self, work: Path) -> Job:
         """What every process that works on it knows."""
-        overlap = max(OVERLAP, 2 * reach(self.parameters, self.psf))
-        options, p = self.options, self.parameters
-        grid = Grid.of(self.plane, max(self.longest, 2 * overlap), overlap)
-        in_parts = options.around_mask or len(grid.tiles) > 1
-        if in_parts and p.boundary == "circular" and (p.blur_sigma or self.psf is not None):
-            raise InputError(
-                "boundary is 'circular', which holds for a whole plane only, and this one is "
-                "restored in parts; choose another boundary, or a larger tile"
-            )
+        options = self.options
+        grid = tiling(
+            self.plane, self.longest, self.parameters, self.psf, in_parts=options.around_mask
+        )
         return Job(
             source=self.source.absolute(),
             axes=options.axes,
@@ -202,16 +197,7 @@ class StackPlan:
             source["label"] = options.label
         return {
             "parameters": self.parameters.to_dict(),
-            "channels": [
-                {
-                    "channel": c,
-                    "sigma": w.sigma,
-                    "sigma_estimated": self.parameters.sigma is None,
-                    "photon_noise": w.photon_noise and (w.photon_noise.gain, w.photon_noise.offset),
-                    "noise_correlation": w.correlation and w.correlation.neighbours,
-                }
-                for c, w in wholes.items()
-            ],
+            "channels": [{"channel": c, **w.to_dict(self.parameters)} for c, w in wholes.items()],
             "planes": {a: list(self.selection.ranges[a]) for a in STACKED},
             "axes": self.axes,
             "tile": self.longest,

@@ -218,15 +218,7 @@ def reach(p: Parameters, psf: ArrayLike | None) -> int:
 
 def _any_observed(part: NDArray[Any], mask: NDArray[Any] | None) -> bool:
     """Whether each channel has a sample that is known."""
-    return bool((~_missing(part, mask)).any(axis=(0, 1)).all())
-
-
-def _missing(part: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
-    """Which samples are masked or not finite; of the shape of `part`."""
-    lost = np.zeros(part.shape[:2], bool) if mask is None else mask != 0
-    finite = np.isfinite(part) if part.dtype.kind in "fc" else np.ones(part.shape, bool)
-    missing: NDArray[np.bool_] = ~finite | (lost[..., None] if part.ndim == 3 else lost)
-    return missing
+    return bool(observed(part, mask).any(axis=(0, 1)).all())
 
 
 def _of_region(
@@ -234,11 +226,24 @@ def _of_region(
 ) -> Plan:
     """The plan of the crop with the numbers of the region without its margin."""
     part, lost = image[region.slices], None if mask is None else mask[region.slices]
-    missing = _missing(part, lost)
+    known = observed(part, lost)
     shape = (region.shape[0] * factor, region.shape[1] * factor, *part.shape[2:])
     return replace(
         plan,
         shape=shape,
         masked=0 if lost is None else int(np.count_nonzero(lost)),
-        missing=int(np.count_nonzero(missing.any(axis=-1) if part.ndim == 3 else missing)),
+        missing=count_missing(known),
     )
+
+
+def observed(image: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_]:
+    """Which samples are known: finite, and not under a mask (H, W); of the shape of the image."""
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(image))
+    if mask is not None:
+        known &= np.expand_dims(mask == 0, tuple(range(2, image.ndim)))
+    return known
+
+
+def count_missing(known: NDArray[np.bool_]) -> int:
+    """How many pixels have a sample that is not known."""
+    return int(np.count_nonzero(~(known.all(axis=2) if known.ndim == 3 else known)))

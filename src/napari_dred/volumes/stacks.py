@@ -124,10 +124,11 @@ def _restore(
             "nothing is left to restore; give a mask that marks some"
         )
     wholes: dict[int, Calibration] = {}
-    for channel in job.selection.range("C"):
+    channels = job.selection.range("C")
+    for channel in channels:
         mine = sorted((s for s in scans if s.place.c == channel), key=lambda s: s.place)
         wholes[channel] = measure(job, channel, mine)
-        notes.append(_noise_note(channel, wholes[channel], p, len(job.selection.range("C")) > 1))
+        notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))
     regions = {s.place: s.regions for s in scans}
     total = sum(len(regions[place]) for place in left)
     for note in notes:
@@ -157,14 +158,3 @@ def _restore(
 def _in_groups(places: list[Place], size: int) -> Iterator[list[Place]]:
     for i in range(0, len(places), size):
         yield places[i : i + size]
-
-
-def _noise_note(channel: int, whole: Calibration, p: Parameters, several: bool) -> str:
-    which = f"Channel {channel}: " if several else ""
-    how = "given" if p.sigma is not None else "estimated"
-    if whole.photon_noise is not None:
-        how = f"photon noise of gain {whole.photon_noise.gain:.3g}, on average"
-    told = f"{which}noise level {how}: sigma = {whole.sigma:.3g} in the image's sample values"
-    if whole.correlation is not None:
-        told += f"; neighbouring pixels share it (correlation {whole.correlation.neighbours:.2f})"
-    return told + "."

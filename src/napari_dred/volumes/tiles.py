@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_dred.core.errors import InputError
+from napari_dred.core.parameters import Parameters
 from napari_dred.io.stack import LARGE
-from napari_dred.volumes.regions import MARGIN, Region
+from napari_dred.volumes.regions import MARGIN, Region, reach
 
 #: Pixels that neighbouring tiles share: half of it is blended, a quarter on each side is not used.
 OVERLAP = 2 * MARGIN
@@ -99,6 +101,46 @@ class Grid:
         """How much a tile counts in each of its (enlarged) pixels, (h, w)."""
         i, j = divmod(number, len(self.columns.starts))
         return np.outer(self.rows.weights(i, factor), self.columns.weights(j, factor))
+
+
+def tiling(
+    shape: tuple[int, int],
+    longest: int,
+    p: Parameters,
+    psf: ArrayLike | None,
+    *,
+    in_parts: bool = False,
+) -> Grid:
+    """The tiles in which a plane is restored.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the plane.
+    longest : int
+        Pixels a side that a tile has at most, unless a blur reaches farther.
+    p : Parameters
+    psf : 2-D array or None
+    in_parts : bool
+        Whether parts of it are restored, however few the tiles.
+
+    Raises
+    ------
+    InputError
+        If a blur goes on in a circle, which it does of a whole plane only.
+    """
+    overlap = max(OVERLAP, 2 * reach(p, psf))
+    grid = Grid.of(shape, max(longest, 2 * overlap), overlap)
+    if (
+        (in_parts or len(grid.tiles) > 1)
+        and p.boundary == "circular"
+        and (p.blur_sigma or psf is not None)
+    ):
+        raise InputError(
+            "boundary is 'circular', which holds for a whole plane only, and this one is "
+            "restored in parts; choose another boundary, or a larger tile"
+        )
+    return grid
 
 
 def blend(

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from skimage import data
 
-from napari_dred.core.denoisers import base, weights
+from napari_dred.core.denoisers import weights
 from napari_dred.core.denoisers.base import Denoiser, DenoisingNetwork
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.denoisers.dncnn import DnCNN
@@ -156,13 +156,11 @@ def test_missing_file_and_wrong_channels_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(70, 131), (64, 64), (33, 200)])
 @pytest.mark.parametrize("mapped", [False, True])
-def test_tiles_leave_no_seam(
-    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], mapped: bool
-) -> None:
+def test_tiles_leave_no_seam(size: tuple[int, int], mapped: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(1, 1, *size, generator=generator)
     sigma = torch.rand(1, 1, *size, generator=generator) * 0.2 if mapped else 0.1
     f = _denoiser(1)
     whole = f(x, sigma)
-    monkeypatch.setattr(base, "TILE", 32)
+    f.tile = 32
     torch.testing.assert_close(f(x, sigma), whole, rtol=1e-5, atol=1e-5)

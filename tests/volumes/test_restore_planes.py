@@ -10,9 +10,10 @@ import tifffile
 
 from napari_dred import InputError, Parameters, Plan, RestorationError, Result
 from napari_dred.core.control import Control
-from napari_dred.volumes import Region, planes
-from napari_dred.volumes.planes import PlaneDone, Planes, PlaneStep, solve_planes
+from napari_dred.volumes import Region, restore_planes, solve_region
+from napari_dred.volumes.planes import PlaneDone, Planes, PlaneStep
 from napari_dred.volumes.planning import StackOptions
+from napari_dred.volumes.restore_planes import solve_planes
 from napari_dred.volumes.stacks import restore_stack
 
 QUICK = Parameters(preset="preview", threads=1)
@@ -64,7 +65,7 @@ def test_a_stopped_run_gives_no_more_planes(stack):
     assert done == [(0, 0)]
     assert isinstance(record, Result)
     assert record.stop_reason == "stopped"
-    assert record.steps[-1].plane == 1
+    assert record.done == 1
 
 
 def test_a_run_stopped_before_there_is_a_plane_says_so(stack):
@@ -75,8 +76,8 @@ def test_a_run_stopped_before_there_is_a_plane_says_so(stack):
 
 
 def test_steps_count_through_all_planes_and_tiles(stack, monkeypatch):
-    monkeypatch.setattr(planes, "LONGEST", 80)
-    wide = np.tile(stack[:, :, :20], (1, 1, 1, 2))  # 20 x 96
+    monkeypatch.setattr(restore_planes, "LONGEST", 128)
+    wide = np.tile(stack[:, :, :20], (1, 1, 1, 4))  # 20 x 192
     four = Planes(tuple(np.ndindex(2, 2)), wide.shape[2:], lambda i: wide[i], channel=0)
     records = list(solve_planes(four, parameters=QUICK))
     steps = [r for r in records if isinstance(r, PlaneStep) and not r.looking]
@@ -121,5 +122,69 @@ def test_a_plane_is_read_only_when_it_is_its_turn(stack):
 
 def test_a_plane_without_known_samples_is_named(stack):
     planes = planes_of(stack, mask=lambda i: np.full((40, 48), i == (1, 0)))
-    with pytest.raises(InputError, match=r"\(1, 0\)"):
+    with pytest.raises(InputError, match="plane 3 of 4: none of its samples"):
         list(solve_planes(planes, parameters=QUICK))
+
+
+def test_a_run_stopped_within_a_plane_leaves_it_out(stack):
+    control = Control()
+    done = []
+    for record in solve_planes(planes_of(stack), parameters=QUICK, control=control):
+        if isinstance(record, PlaneDone):
+            done.append(record.index)
+        elif isinstance(record, PlaneStep) and record.plane == 2 and not record.looking:
+            control.stop()
+    assert done == [(0, 0)]
+    assert record.done == 1
+
+
+def test_the_first_plane_is_kept_as_far_as_it_came(stack):
+    control = Control()
+    for record in solve_planes(planes_of(stack), parameters=QUICK, control=control):
+        if isinstance(record, PlaneStep) and not record.looking:
+            control.stop()
+    assert (record.done, record.stop_reason) == (1, "stopped")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), InputError("odd"), RestorationError("gone")])
+def test_an_error_keeps_the_planes_before_it(stack, error):
+    calls = []
+
+    def solve(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise error
+        return solve_region(*arguments, **options)
+
+    records = list(solve_planes(planes_of(stack), parameters=QUICK, solve=solve))
+    assert [r.index for r in records if isinstance(r, PlaneDone)] == [(0, 0), (0, 1)]
+    assert (records[-1].done, records[-1].stop_reason) == (2, "failed")
+    assert "plane 3 of 4: " in records[-1].notes[-1]
+
+
+def test_an_error_in_the_first_plane_is_raised(stack):
+    def solve(*_, **__):
+        raise RestorationError("gone")
+
+    with pytest.raises(RestorationError, match="plane 1 of 4: gone"):
+        list(solve_planes(planes_of(stack), parameters=QUICK, solve=solve))
+
+
+def test_a_blur_reaches_into_the_next_tile(stack, monkeypatch):
+    monkeypatch.setattr(restore_planes, "LONGEST", 128)
+    wide = np.tile(stack[:, :, :20], (1, 1, 1, 4))
+    four = Planes(tuple(np.ndindex(2, 2)), wide.shape[2:], lambda i: wide[i], channel=0)
+    circular = QUICK.replace(blur_sigma=1.5, boundary="circular")
+    with pytest.raises(InputError, match="circular"):
+        list(solve_planes(four, parameters=circular))
+
+
+def test_what_is_counted_lies_in_the_region(stack):
+    mask = np.zeros((40, 48), bool)
+    mask[:4] = True
+    mask[10, 10:15] = True
+    records = solve_planes(
+        planes_of(stack, mask=lambda _: mask), Region(8, 20, 8, 30), parameters=QUICK
+    )
+    plan = next(r for r in records if isinstance(r, Plan))
+    assert (plan.masked, plan.missing) == (20, 20)
