@@ -29,7 +29,10 @@ def test_at_a_plane_the_sliders_stand_on_it(index, scale, translate, order):
     full = [0] * 4
     for axis, i in zip(others, index, strict=True):
         full[axis] = min(i, image.data.shape[axis] - 1)
+    heard = []
+    viewer.dims.events.connect(heard.append)
     there = at_plane(image, viewer, full)
+    assert heard == []  # a run asks in its own thread
     assert list(position(image, there, others)) == [full[axis] for axis in others]
     assert shown_plane(image, there)[0] == axes
     assert viewer.dims.point == before

@@ -120,10 +120,18 @@ def test_a_plane_is_read_only_when_it_is_its_turn(stack):
     records.close()
 
 
-def test_a_plane_without_known_samples_is_named(stack):
+def test_a_plane_without_known_samples_is_left_as_it_was(stack):
     planes = planes_of(stack, mask=lambda i: np.full((40, 48), i == (1, 0)))
-    with pytest.raises(InputError, match="plane 3 of 4: none of its samples"):
-        list(solve_planes(planes, parameters=QUICK))
+    records = list(solve_planes(planes, parameters=QUICK))
+    made = {r.index: r.image for r in records if isinstance(r, PlaneDone)}
+    np.testing.assert_array_equal(made[1, 0], stack[1, 0])
+    assert (records[-1].done, records[-1].stop_reason) == (4, "iterations")
+    assert records[-1].notes[-1].startswith("Plane 3 of 4 has no known sample")
+
+
+def test_a_stack_without_known_samples_is_refused(stack):
+    with pytest.raises(InputError, match="no sample is known"):
+        list(solve_planes(planes_of(stack * np.nan), parameters=QUICK))
 
 
 def test_a_run_stopped_within_a_plane_leaves_it_out(stack):
@@ -132,10 +140,13 @@ def test_a_run_stopped_within_a_plane_leaves_it_out(stack):
     for record in solve_planes(planes_of(stack), parameters=QUICK, control=control):
         if isinstance(record, PlaneDone):
             done.append(record.index)
+            first = record.image
         elif isinstance(record, PlaneStep) and record.plane == 2 and not record.looking:
             control.stop()
     assert done == [(0, 0)]
     assert record.done == 1
+    assert record.provenance()["iterations"] == 24
+    np.testing.assert_array_equal(record.image, first)
 
 
 def test_the_first_plane_is_kept_as_far_as_it_came(stack):

@@ -268,6 +268,12 @@ def _work(
     """Give first what is known at once, then all; in a thread, which lets no error out."""
     began = time.monotonic()
     key, plan = None, None
+
+    def told(sentences: list[str]) -> list[str]:
+        if inputs.planes <= 1:
+            return sentences
+        return [f"On the plane that is shown: {s[0].lower()}{s[1:]}" for s in sentences]
+
     try:
         image, mask = inputs.read()
         psf = None if inputs.read_psf is None else inputs.read_psf()
@@ -279,11 +285,11 @@ def _work(
         if last is not None and last.plan is not None and last.key == key:
             return last
         yield "\n".join(
-            [_size(image, region, parameters.scale), *_replaced(mask, region), _WORKING]
+            [_size(image, region, parameters.scale), *told(_replaced(mask, region)), _WORKING]
         )
         plan = planner(image, mask, region, parameters, psf)
         of_all = plan_statement(plan, planes=inputs.planes)
-        text = "\n".join([of_all, *_replaced(mask, region, plan)])
+        text = "\n".join([of_all, *told(_replaced(mask, region, plan))])
     except (InputError, RestorationError) as e:
         text = sentence(str(e))
     except MemoryError:

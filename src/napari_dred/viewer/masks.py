@@ -154,7 +154,7 @@ def place_of_mask(labels: Labels, image: Image, viewer: Sliders) -> tuple[Any, .
         if i is not None and i >= length:
             raise InputError(
                 f"the mask {labels.name!r} has {length} planes on axis {axis}, and the image "
-                f"{image.name!r} shows plane {i}; they must have the same number of planes"
+                f"{image.name!r} a plane {i}; they must have the same number of planes"
             )
     return index_of_plane(labels.ndim, mask_axes, mask_index)
 

@@ -98,15 +98,16 @@ class PlaneFields:
         if which == ALL:
             axes = displayed_axes(image, self._viewer)
             return tuple(None if axis in axes else range(n) for axis, n in enumerate(sizes))
+        along = which + image.ndim
         first, last = int(self.first.value), int(self.last.value)
         if first > last:
             raise InputError(
                 f"the planes from {first} to {last} are none; the first must not be after the last"
             )
         _, index = shown_plane(image, self._viewer)
-        some = range(first, min(last + 1, sizes[which]))
+        some = range(first, min(last + 1, sizes[along]))
         return tuple(
-            None if at is None else some if axis == which else range(at, at + 1)
+            None if at is None else some if axis == along else range(at, at + 1)
             for axis, at in enumerate(index)
         )
 
@@ -116,6 +117,7 @@ class PlaneFields:
         stacked = [] if image is None else self._stacked(image)
         before = self.which.value
         with self.which.changed.blocked():
+            self.which.native.clear()  # else what is new would come last
             self.which.reset_choices()
             # What was asked for is so again once there is a stack again.
             self.which.value = self._asked if self._asked in self.which.choices else SHOWN
@@ -125,7 +127,7 @@ class PlaneFields:
             self._asked = asked
         axis = self.which.value
         along = image is not None and axis in stacked
-        if along and self._seen != (axis, size_of(image)[axis]):
+        if image is not None and along and self._seen != (axis, size_of(image)[axis]):
             self._seen = axis, size_of(image)[axis]
             for box, value in ((self.first, 0), (self.last, self._seen[1] - 1)):
                 box.max = self._seen[1] - 1
@@ -142,11 +144,12 @@ class PlaneFields:
         return [(SHOWN, SHOWN), *some, *([(ALL, ALL)] if stacked else [])]
 
     def _stacked(self, image: Image) -> list[int]:
-        """The axes of the image along which there is more than one plane."""
+        """The axes of the image along which there is more than one plane, counted from the last."""
         dims = self._viewer.dims
         offset, sizes = dims.ndim - image.ndim, size_of(image)
         shown = {axis - offset for axis in dims.displayed}
-        return [axis for axis, n in enumerate(sizes) if axis not in shown and n > 1]
+        stacked = [axis for axis, n in enumerate(sizes) if axis not in shown and n > 1]
+        return [axis - image.ndim for axis in stacked]
 
     def _on_which(self, which: Any) -> None:
         self._asked = which

@@ -7,18 +7,45 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from napari.components import Dims
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
 
 
+class Position(Protocol):
+    """What is read of napari's `Dims`: where the sliders are, and what is displayed."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+    @property
+    def ndisplay(self) -> int:
+        """How many of them are displayed."""
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes, the displayed ones last."""
+
+    @property
+    def point(self) -> tuple[float, ...]:
+        """Where the sliders are, in the world."""
+
+    @property
+    def units(self) -> tuple[Any, ...] | None:
+        """The units of the axes."""
+
+    @property
+    def axis_labels(self) -> tuple[str, ...]:
+        """Their names."""
+
+
 class Sliders(Protocol):
     """A viewer, or what stands for one whose sliders are elsewhere."""
 
     @property
-    def dims(self) -> Dims:
+    def dims(self) -> Position:
         """Where the sliders are."""
 
 
@@ -92,18 +119,30 @@ def at_plane(layer: Image, viewer: Sliders, index: Sequence[int]) -> Sliders:
     axes = displayed_axes(layer, viewer)
     others = [axis for axis in range(layer.ndim) if axis not in axes]
     matrix, origin = _to_place(layer, others)
-    dims = viewer.dims.copy()
+    dims = viewer.dims
     point = np.array(dims.point, float)
     own = np.linalg.solve(matrix, np.array(index, float)[others] - origin)
     offset = dims.ndim - layer.ndim
     point[[axis + offset for axis in others]] = own / unit_ratios(layer, viewer)[others]
-    dims.point = tuple(point)
-    return _Sliders(dims)
+    # Not a copy of napari's own: that would tell the viewer's listeners when it is moved.
+    return _Sliders(
+        _Position(dims.ndim, dims.ndisplay, dims.order, tuple(point), dims.units, dims.axis_labels)
+    )
+
+
+@dataclass(frozen=True)
+class _Position:
+    ndim: int
+    ndisplay: int
+    order: tuple[int, ...]
+    point: tuple[float, ...]
+    units: tuple[Any, ...] | None
+    axis_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Sliders:
-    dims: Dims
+    dims: _Position
 
 
 def _to_place(layer: Layer, axes: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -22,7 +22,7 @@ from napari_dred.viewer.layers import Plane, planes_reader, with_alpha
 from napari_dred.viewer.masks import check_mask, read_mask
 from napari_dred.viewer.sliders import Sliders, at_plane, axis_names, displayed_axes
 from napari_dred.volumes import Record, Region, Solver
-from napari_dred.volumes.planes import Index, PlaneDone, Planes
+from napari_dred.volumes.planes import Index, PlaneDone, Planes, unrestored
 from napari_dred.volumes.restore_planes import solve_planes
 
 #: What the axis of the channels is called.
@@ -161,7 +161,7 @@ def solve_stack(
         plane = stack.read(index)
         if index not in looked_at:
             looked_at.add(index)
-            whole[stack.place(index)] = _unrestored(plane, p, region, whole.dtype)
+            whole[stack.place(index)] = _unrestored(plane, p, region)
         return plane.image
 
     planes = replace(stack.planes, image=image)
@@ -179,21 +179,14 @@ def solve_stack(
             yield record
 
 
-def _unrestored(
-    plane: Plane, p: Parameters, region: Region | None, dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """A plane, or a part of it, as it was, in the shape and dtype of its result."""
-    part = ... if region is None or p.scale == 1 else region.slices
-    image = plane.image[part].astype(dtype)
-    large = image.repeat(p.scale, axis=0).repeat(p.scale, axis=1)
-    return with_alpha(plane, large, p.scale, region)
+def _unrestored(plane: Plane, p: Parameters, region: Region | None) -> NDArray[Any]:
+    return with_alpha(plane, unrestored(plane.image, p, region), p.scale, region)
 
 
 def _room_for_all(stack: OpenStack, p: Parameters, region: Region | None) -> NDArray[Any]:
     from napari_dred.core.devices import choose_device, free_memory  # brings torch
 
-    dtype = stack.first.image.dtype if p.output_dtype == "same" else np.dtype(p.output_dtype)
-    plane = _unrestored(stack.first, p, region, dtype)
+    plane = _unrestored(stack.first, p, region)
     shape = [len(r) for r in stack.ranges]
     for axis, length in zip(stack.axes, plane.shape, strict=False):
         shape[axis] = length
@@ -204,4 +197,4 @@ def _room_for_all(stack: OpenStack, p: Parameters, region: Region | None) -> NDA
             f"{memory(free)} are free; choose fewer planes, or restore the file with "
             "`napari-dred restore`, which writes each plane as it is done"
         )
-    return np.zeros((*shape, *plane.shape[2:]), dtype)
+    return np.zeros((*shape, *plane.shape[2:]), plane.dtype)

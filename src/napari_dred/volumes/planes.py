@@ -1,4 +1,4 @@
-"""An open stack of planes, and the records of its run: no work is done here."""
+"""An open stack of planes, and the records of its run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Result, Step
+from napari_dred.volumes.regions import Region
 
 Index = tuple[int, ...]
 
@@ -112,3 +114,11 @@ class PlanesResult(Result):
     def provenance(self) -> dict[str, Any]:
         """As of an image, `iterations` being those of a plane, with each channel's noise."""
         return {**super().provenance(), "planes": self.done, "channels": list(self.channels)}
+
+
+def unrestored(image: NDArray[Any], p: Parameters, region: Region | None) -> NDArray[Any]:
+    """A plane, or a part of it, as it was, in the size and dtype of its result."""
+    part = image if region is None or p.scale == 1 else image[region.slices]
+    dtype = image.dtype if p.output_dtype == "same" else np.dtype(p.output_dtype)
+    known = part if dtype.kind == "f" else np.nan_to_num(part)
+    return known.astype(dtype).repeat(p.scale, axis=0).repeat(p.scale, axis=1)

@@ -17,7 +17,14 @@ from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.io.axes import Place
-from napari_dred.volumes.planes import Index, PlaneDone, Planes, PlanesResult, PlaneStep
+from napari_dred.volumes.planes import (
+    Index,
+    PlaneDone,
+    Planes,
+    PlanesResult,
+    PlaneStep,
+    unrestored,
+)
 from napari_dred.volumes.regions import (
     Record,
     Region,
@@ -51,6 +58,7 @@ class _Made:
 
     image: NDArray[Any]
     result: Result | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,27 +132,35 @@ def _run(given: _Given) -> Iterator[Record]:
     for number, index in enumerate(planes.indices, 1):
         control.check()
         with _naming(number, count):
-            looks[index] = _look(given, index)
+            found = _look(given, index)
+        if found is not None:
+            looks[index] = found
         yield PlaneStep(number, count, math.nan, math.nan, plane=number, planes=count, looking=True)
     if given.p.keep_observed and not any(look.missing for look in looks.values()):
         given = replace(given, p=given.p.replace(keep_observed=False))
+    if not looks:
+        raise InputError("no sample is known: on every plane all are masked, or are no numbers")
     wholes: dict[int, Calibration] = {}
     for channel in sorted({planes.channel_of(index) for index in looks}):
         control.check()
         wholes[channel] = _measure(given, channel, looks)
     told: Plan | None = None
     result: Result | None = None
-    done, each, notes = 0, 1, list[str]()
+    last: NDArray[Any] | None = None
+    done, each, notes, failed = 0, 1, list[str](), False
     for number, index in enumerate(planes.indices, 1):
         made: NDArray[Any] | None = None
+        ended: Result | None = None
         step = PlaneStep(
             number * each, count * each, math.nan, math.nan, plane=number, planes=count
         )
         try:
             with _naming(number, count):
-                for record in _solve_plane(given, index, wholes[planes.channel_of(index)]):
+                for record in _solve_plane(given, index, looks, wholes):
                     if isinstance(record, _Made):
-                        made, result = record.image, record.result or result
+                        made, ended = record.image, record.result
+                        if record.note:
+                            notes.append(f"Plane {number} of {count} {record.note}.")
                     elif isinstance(record, Step):
                         step, each = _of_stack(record, number, count), record.total
                         yield step
@@ -159,19 +175,21 @@ def _run(given: _Given) -> Iterator[Record]:
             if told is None or not done:
                 raise
             if not control.stopped:
+                failed = True
                 notes.append(f"The run ended there: {e}.")
             break
         if made is None:  # cancelled
             return
-        if done and control.stopped and result is not None and result.stop_reason == "stopped":
+        if done and ended is not None and ended.stop_reason == "stopped":
             break  # in the midst of it
-        done = number
+        done, result, last = number, ended or result, made
         yield PlaneDone(**vars(replace(step, image=made, note="")), index=index)
-    if told is None or result is None:
+    if told is None or result is None or last is None:
         raise RestorationError(_TOO_EARLY)
-    reason = "failed" if notes else "stopped" if control.stopped else "iterations"
+    reason = "failed" if failed else "stopped" if control.stopped else "iterations"
     known: dict[str, Any] = {
         **vars(result),
+        "image": last,
         "plan": told,
         "stop_reason": reason,
         "seconds": time.perf_counter() - began,
@@ -195,11 +213,17 @@ def _naming(number: int, count: int) -> Iterator[None]:
         raise RestorationError(f"plane {number} of {count}: {explain(e)}") from None
 
 
-def _solve_plane(given: _Given, index: Index, whole: Calibration) -> Iterator[Plan | Step | _Made]:
+def _solve_plane(
+    given: _Given, index: Index, looks: dict[Index, _Look], wholes: dict[int, Calibration]
+) -> Iterator[Plan | Step | _Made]:
     """Restore a plane, its part, or its tiles; steps count those of all tiles."""
     given.control.check()
     p, region = given.p, given.region
     image, mask = given.planes.read(index)
+    if index not in looks:
+        yield _Made(unrestored(image, p, region), note="has no known sample and was left as it was")
+        return
+    whole = wholes[given.planes.channel_of(index)]
     known = observed(image, mask)
     if p.keep_observed and known.all():
         yield _Made(_as_result(image, image.dtype, p, whole))
@@ -271,13 +295,12 @@ def _of_all(
     )
 
 
-def _look(given: _Given, index: Index) -> _Look:
+def _look(given: _Given, index: Index) -> _Look | None:
+    """Look at a plane; None if nothing of it is known."""
     image, mask = given.planes.read(index)
     known = observed(image, mask)
     if not known.any():
-        raise InputError(
-            "none of its samples is known: all are masked, or are no numbers; leave the plane out"
-        )
+        return None
     samples = image[known]
     part = ... if given.region is None else given.region.slices
     return _Look(
@@ -293,7 +316,7 @@ def _measure(given: _Given, channel: int, looks: dict[Index, _Look]) -> Calibrat
     from napari_dred.core.calibration import calibrate  # brings torch
 
     planes = given.planes
-    mine = [index for index in planes.indices if planes.channel_of(index) == channel]
+    mine = [index for index in looks if planes.channel_of(index) == channel]
     samples, known = [], []
     # The planes of a channel count as points in time, in their order.
     for place, region in sample_places(planes.shape, [Place(t=i) for i in range(len(mine))]):
