@@ -124,6 +124,7 @@ def _speed(preset: tuple[str, ...], size: tuple[int, ...], device: str) -> None:
     multiple=True,
     default=search.SETTINGS,
 )
+@click.option("--variant", "variants", multiple=True, help="Its name; all if left out.")
 @click.option("--every", default=4, help="Take every N-th image.")
 @click.option("--crop", default=128, help="Take the central part of that size.")
 def _search(

@@ -54,13 +54,21 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "share 1": {"SHARE": 1.0},
         "whatever it misses": {"MISSED": 1e9},
         "missed 1": {"MISSED": 1.0},
+        "however far apart": {"APART": 1e9},
+        "apart 0.4": {"APART": 0.4},
     },
 }
 MODULES = {"preview": hqs, "fast": admm}
 
 
 def run(
-    data: Path, *, presets: list[str], settings: list[str], every: int, crop: int | None
+    data: Path,
+    *,
+    presets: list[str],
+    settings: list[str],
+    variants: tuple[str, ...] = (),
+    every: int,
+    crop: int | None,
 ) -> None:
     """Restore the cases of some settings with each variant; the mean over the images is kept."""
     key = ["preset", "variant", "setting", "every", "crop"]
@@ -70,7 +78,8 @@ def run(
         wanted = None
         for preset in presets:
             for name, changes in VARIANTS[preset].items():
-                if table.has(preset, name, setting, every, crop or ""):
+                known = table.has(preset, name, setting, every, crop or "")
+                if known or (variants and name not in variants):
                     continue
                 wanted = wanted or [
                     c

@@ -44,7 +44,8 @@ def fake_solve(
     big = image.repeat(parameters.scale, 0).repeat(parameters.scale, 1) + 1
     dtype = image.dtype if parameters.output_dtype == "same" else np.dtype(parameters.output_dtype)
     full = parameters.replace(iterations=1, blend=0, polish=1)
-    plan = Plan("denoise", big.shape, full, 5.0, True, 0, 0, "cpu", 2**20, 1.0, ("A note.",))
+    lost = 0 if mask is None else int(np.count_nonzero(mask))
+    plan = Plan("denoise", big.shape, full, 5.0, True, lost, 0, "cpu", 2**20, 1.0, ("A note.",))
     yield plan
     steps = tuple(Step(i, 2, 0.5, 0.1, note="Careful." * (i == 2)) for i in (1, 2))
     yield from steps
@@ -101,6 +102,14 @@ def test_restore_writes_the_result(quick, folder, capsys) -> None:
     for text in ("A note.", "24", own, "about 1.0 s and 1 MiB", "2/2", "it/s", "Careful."):
         assert text in err
     assert re.search(r"\d\d:\d\d<\d\d:\d\d", err)  # elapsed < remaining
+
+
+def test_what_will_be_replaced_is_said(quick, folder, capsys) -> None:
+    mask = np.zeros(GRAY.shape, np.uint8)
+    mask[:6, :8] = 255
+    tifffile.imwrite("mask.tif", mask)
+    assert cli.main(["restore", "in.tif", "-o", "out.tif", "--mask", "mask.tif"]) == 0
+    assert "48 pixels (6.2 %) will be replaced." in capsys.readouterr().err
 
 
 def test_json_is_one_object_with_everything(quick, folder, capsys) -> None:

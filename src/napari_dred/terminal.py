@@ -14,7 +14,7 @@ import click
 from napari_dred.core.control import Control
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.parameters import Parameters
-from napari_dred.text import duration, memory
+from napari_dred.text import duration, memory, part
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -74,6 +74,9 @@ def drive(
 def _announce(plan: Plan) -> None:
     for note in plan.notes:
         say(note)
+    if plan.missing:
+        total = plan.shape[0] * plan.shape[1] // plan.parameters.scale**2
+        say(f"{part(plan.missing, total, 'pixel')} will be replaced.")
     size = f"{plan.shape[1]}x{plan.shape[0]}"
     own, others = plan.parameters.iterations or 0, plan.parameters.denoiser_steps
     parts = f" ({own} of the network, {others} of the denoiser alone)" if others else ""

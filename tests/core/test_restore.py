@@ -55,6 +55,12 @@ def _image(dtype: type = np.uint8, channels: int | None = None) -> NDArray[Any]:
     return a.astype(dtype)
 
 
+def _stripes() -> NDArray[np.bool_]:
+    mask = np.zeros(_image().shape[:2], bool)
+    mask[10:15, 3:-3] = True
+    return mask
+
+
 def _mse(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.mean((a.astype(float) - b) ** 2))
 
@@ -137,6 +143,24 @@ def test_a_network_that_misses_the_data_counts_for_little() -> None:
     second = restore(_image(), **(options | {"blend": 0}))
     away = np.abs(second.image - first.image).mean()
     assert 0 < np.abs(result.image - first.image).mean() < 0.05 * away
+
+
+def test_a_network_that_fills_holes_with_something_else_counts_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def bright_in_holes(problem: Problem, p: Parameters) -> Iterator[State]:
+        assert problem.observed is not None
+        x = torch.where(problem.observed, problem.start, torch.ones(()))
+        zero = torch.zeros(())
+        yield State(p.iterations, x, loss=zero, residual=zero, final=True)
+
+    monkeypatch.setattr(admm_module, "admm", bright_in_holes)
+    options = TINY | {"mask": _stripes(), "blend": 3, "iterations": 200, "output_dtype": "float32"}
+    first = restore(_image(), _stripes(), preset="preview", iterations=3, sigma=10).image
+    careful = restore(_image(), **options).image
+    assert np.abs(careful - first).max() < 3
+    monkeypatch.setattr(admm_module, "APART", 1e9)
+    assert np.abs(restore(_image(), **options).image - first).max() > 20
 
 
 def test_a_short_run_stays_near_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

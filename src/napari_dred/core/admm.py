@@ -26,6 +26,8 @@ MAX_FAILURES = 5
 SHARE = 0.35  # of that image in the result, at most: chosen on images apart from every test set
 LEARNED = 150  # iterations after which it has that share
 MISSED = 1.5  # noise levels by which that image may miss the data before it counts for less
+# Of the image's contrast: how far both images may lie apart where samples are missing, likewise.
+APART = 0.6
 
 
 @dataclass
@@ -50,7 +52,8 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     mean of both images: network and denoiser err differently, so that the mean is nearer to
     the truth than either. The share of the second grows to `SHARE`, not more: in wide holes
     a network may invent structure. It stays lower where the network has not learned the image: in
-    a run of few iterations, or where its image misses the data by much more than the noise.
+    a run of few iterations, or where its image misses the data by much more than the noise; and
+    where it fills holes with something else altogether, bright lines on a dark ground.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
@@ -67,7 +70,8 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     last, share = None, torch.zeros(())
     for last in admm(problem, p):
         if first is not None:
-            share = SHARE * min(1.0, last.iteration / LEARNED) * _fit(problem, last.x)
+            most = SHARE * min(1.0, last.iteration / LEARNED)
+            share = most * _fit(problem, last.x) * _agreement(problem, first, last.x)
         yield blended(last, share if last.final else share * (last.iteration / p.iterations))
     if last is not None and p.polish:
         done += last.iteration
@@ -80,6 +84,19 @@ def _fit(problem: Problem, x: Tensor) -> Tensor:
     """1 if X meets the data to about the noise level; else the less the more it misses them."""
     error = problem.misfit(problem.operator.forward(x)).sqrt() / max(problem.sigma, LEAST_SIGMA)
     return (MISSED / error).square().clamp(max=1)
+
+
+def _agreement(problem: Problem, first: Tensor, x: Tensor) -> Tensor:
+    """1 if X and the first image fill holes alike; else the less the farther they are apart."""
+    seen = problem.observed
+    if seen is None or seen.shape[-2:] != x.shape[-2:]:  # samples of another grid
+        return x.new_ones(())
+    seen = seen.expand(x.shape)
+    known, missing = seen.sum().clamp(min=1), (~seen).sum().clamp(min=1)
+    mean = (first * seen).sum() / known
+    contrast = ((first - mean).square() * seen).sum() / known
+    apart = ((x - first).square() * ~seen).sum() / missing
+    return (APART**2 * contrast / apart.clamp(min=1e-12)).square().clamp(max=1)
 
 
 def total_iterations(p: Parameters) -> int:

@@ -149,7 +149,8 @@ def solve_region(
     known = np.asarray(image)
     hidden = None if mask is None else np.asarray(mask)
     options: dict[str, Any] = {"psf": psf, "parameters": parameters, "control": control}
-    options["calibration"] = calibration
+    if calibration is not None:
+        options["calibration"] = calibration
     if region is None:
         yield from run(known, hidden, **options)
         return
