@@ -13,6 +13,7 @@ from benchmarks.results import Table
 _RUN = """
 import json, resource, statistics, sys, time
 import numpy as np
+import torch
 from napari_dred import Step, solve
 size, options = json.loads(sys.argv[1])
 image = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
@@ -22,6 +23,8 @@ for record in solve(image, sigma=20, **options):
         ticks.append(time.perf_counter())
 steps = [b - a for a, b in zip(ticks, ticks[1:])]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+if torch.cuda.is_initialized():
+    peak = torch.cuda.max_memory_allocated() / 2**20
 print(json.dumps([statistics.mean(steps), round(peak)]))
 """
 SIZES = {
@@ -29,18 +32,22 @@ SIZES = {
     "default": (256, 512, 1024),
     "paper": (256, 512, 1024),
 }
+GPU_SIZES = {"default": (256, 512, 1024, 2048), "paper": (256, 512, 1024, 2048)}
 ITERATIONS = {"preview": 20, "default": 20, "paper": 4}
+GPU_ITERATIONS = 100
 
 
 def run(presets: list[str], sizes: list[int], device: str) -> None:
-    """Measure every preset at every size, each over 20 iterations (preset paper: 4)."""
+    """Measure every preset at every size, each over 20 iterations (preset paper: 4; GPU: 100)."""
+    gpu = device != "cpu"
     table = Table("speed", ["preset", "size", "device"], ["seconds_an_iteration", "peak_mib"])
     for preset in presets:
-        for size in sizes or SIZES[preset]:
+        for size in sizes or ((SIZES | GPU_SIZES) if gpu else SIZES)[preset]:
             if table.has(preset, size, device):
                 continue
             # The fitting alone: what comes before and after it is of the preview's kind.
-            options = {"preset": preset, "iterations": ITERATIONS[preset], "device": device}
+            iterations = GPU_ITERATIONS if gpu else ITERATIONS[preset]
+            options = {"preset": preset, "iterations": iterations, "device": device}
             options |= {} if preset == "preview" else {"blend": 0, "polish": 0}
             done = subprocess.run(
                 [sys.executable, "-c", _RUN, json.dumps([size, options])],
