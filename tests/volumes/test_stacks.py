@@ -81,6 +81,21 @@ def test_axes_that_do_not_fit_are_refused(told, noisy, run, tmp_path):
         run(tmp_path / "in.tif", tmp_path / "out.tif", axes=told)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_plane_without_known_samples_is_left_as_it_was(noisy, quick, run, tmp_path, scale):
+    stack = noisy[0, 0].astype(np.float32)
+    stack[1] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", stack, metadata={"axes": "ZYX"}, imagej=True)
+    record = run(tmp_path / "in.tif", tmp_path / "out.tif", quick.replace(scale=scale))
+    made = tifffile.imread(tmp_path / "out.tif")
+    assert np.isnan(made[1]).all()
+    assert np.isfinite(made[[0, 2]]).all()
+    assert any("has no known sample" in note for note in record["notes"])
+    tifffile.imwrite(tmp_path / "in.tif", stack * np.nan, metadata={"axes": "ZYX"}, imagej=True)
+    with pytest.raises(InputError, match="no sample of channel 0 is known"):
+        run(tmp_path / "in.tif", tmp_path / "none.tif")
+
+
 def test_some_planes(ome, noisy, run, tmp_path):
     run(ome, tmp_path / "all.ome.tif")
     run(ome, tmp_path / "z.ome.tif", selection=Selection.from_text("Z=1:3, c=1"))

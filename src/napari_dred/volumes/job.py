@@ -93,7 +93,7 @@ class Scan:
     ----------
     place : Place
     low, high : float
-        The extremes of its known samples.
+        The extremes of its known samples; infinite, and `low` the larger, if there is none.
     masked, missing : int
         Pixels that are masked; and those that are masked or not finite.
     regions : tuple of Region
@@ -106,6 +106,11 @@ class Scan:
     masked: int
     missing: int
     regions: tuple[Region, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether any sample is known; a plane without one is left as it is."""
+        return self.low <= self.high
 
 
 class Reader:

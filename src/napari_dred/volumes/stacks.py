@@ -127,6 +127,14 @@ def _restore(
     channels = job.selection.range("C")
     for channel in channels:
         mine = sorted((s for s in scans if s.place.c == channel), key=lambda s: s.place)
+        unknown = [s.place for s in mine if not s.known]
+        if len(unknown) == len(mine):
+            raise InputError(
+                f"{plan.source}: no sample of channel {channel} is known: all are masked, or are "
+                "no numbers; leave the channel out"
+            )
+        notes += [f"Plane {place} has no known sample and was left as it was." for place in unknown]
+        mine = [s for s in mine if s.known]
         wholes[channel] = measure(job, channel, mine)
         notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))
     regions = {s.place: s.regions for s in scans}

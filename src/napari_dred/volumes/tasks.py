@@ -48,10 +48,8 @@ def scan(job: Job, place: Place) -> Scan:
             if known.any():
                 samples = image[known]
                 low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-    if low > high:
-        raise InputError(f"{job.source}: no sample of the plane {place} is known")
     regions = job.grid.tiles if marked is None else regions_around(marked)
-    return Scan(place, low, high, masked, missing, regions)
+    return Scan(place, low, high, masked, missing, regions if low <= high else ())
 
 
 def measure(job: Job, channel: int, scans: list[Scan]) -> Calibration:
@@ -159,7 +157,9 @@ def put_down(job: Job, whole: Calibration, place: Place, regions: tuple[Region, 
         for rows, columns in blocks((height, width), (sizes["Y"], sizes["X"])):
             block = Region(rows.start, rows.stop, columns.start, columns.stop)
             given = (rows, columns) if factor == 1 else None
-            if job.around_mask:
+            if not regions:  # nothing of it is known, or nothing of it is to be done
+                image = _unrestored(reader, place, block, factor)
+            elif job.around_mask:
                 image = _pasted(reader.image(place, block.slices), block, parts, regions)
             elif job.untiled:
                 image = part_of(0, block.slices)
@@ -182,6 +182,14 @@ def put_down(job: Job, whole: Calibration, place: Place, regions: tuple[Region, 
     for n in range(len(regions)):
         job.tile(place, n).unlink(missing_ok=True)
     return place
+
+
+def _unrestored(reader: Reader, place: Place, block: Region, factor: int) -> NDArray[Any]:
+    """A rectangle of the (enlarged) plane as it was, each pixel repeated."""
+    top, left = block.top // factor, block.left // factor
+    rows, columns = slice(top, -(-block.bottom // factor)), slice(left, -(-block.right // factor))
+    image = reader.image(place, (rows, columns)).repeat(factor, axis=0).repeat(factor, axis=1)
+    return image[block.moved(-top * factor, -left * factor).slices]
 
 
 def _pasted(
