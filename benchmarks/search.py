@@ -19,6 +19,7 @@ FOLDER = "tune"
 SETTINGS = (
     *("inpaint/GN15+line", "inpaint/GN25+grid", "inpaint/GN50+text"),
     *("inpaint/PN15+line", "inpaint/PN25+grid", "deblur/GN25+gauss", "sr/GN15+S2", "sr/GN25+S4"),
+    *("deblur/PN25+gauss", "sr/PN25+S4"),
 )
 #: What is changed: constants of a module, by the preset that they matter to.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {

@@ -62,22 +62,27 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
             yield state
             first, done = state.x, state.iteration
 
-    def blended(state: State, share: Tensor) -> State:
-        x = state.x if first is None else torch.lerp(first, state.x, share)
+    def blended(state: State, fit: Tensor, learned: float) -> State:
+        x = state.x
+        if first is not None:
+            share = SHARE * min(1.0, learned / LEARNED)
+            x = torch.lerp(first, x, share * fit * _agreement(problem, first, x))
         kept = None if state.kept is None else done + state.kept
         return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
 
-    last, share = None, torch.zeros(())
+    last, fit = None, torch.ones(())
     for last in admm(problem, p):
-        if first is not None:
-            most = SHARE * min(1.0, last.iteration / LEARNED)
-            share = most * _fit(problem, last.x) * _agreement(problem, first, last.x)
-        yield blended(last, share if last.final else share * (last.iteration / p.iterations))
+        fit = _fit(problem, last.x) if first is not None else fit
+        # Its share grows through the run, to what it has at the end.
+        run = 1.0 if last.final else last.iteration / p.iterations
+        yield blended(last, fit * run, last.iteration)
     if last is not None and p.polish:
         done += last.iteration
         kept = None if last.kept is None else last.kept - last.iteration
+        if problem.operator.pointwise:  # the data are met, whatever the network's image missed
+            fit = torch.ones_like(fit)
         for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
-            yield blended(dataclasses.replace(state, kept=kept), share)
+            yield blended(dataclasses.replace(state, kept=kept), fit, last.iteration)
 
 
 def _fit(problem: Problem, x: Tensor) -> Tensor:
