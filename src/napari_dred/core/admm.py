@@ -52,8 +52,9 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     mean of both images: network and denoiser err differently, so that the mean is nearer to
     the truth than either. The share of the second grows to `SHARE`, not more: in wide holes
     a network may invent structure. It stays lower where the network has not learned the image: in
-    a run of few iterations, or where its image misses the data by much more than the noise; and
-    where it fills holes with something else altogether, bright lines on a dark ground.
+    a run of few iterations; where its image misses the data by much more than the noise, unless H
+    leaves samples by themselves and the second run of HQS brings them back; and where it fills
+    holes with something else altogether, such as bright lines on a dark ground.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
