@@ -27,7 +27,7 @@ def main(data: Path) -> None:
         stopping.run(
             [name for name in SUITES if name in ("deblur", "inpaint", "sr")],
             data,
-            preset="default",
+            preset="best",
             held_out=None,
             every=every,
             crop=CROP,

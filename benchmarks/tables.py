@@ -60,9 +60,16 @@ def _means(rows: list[dict[str, str]], by: list[str], values: list[str]) -> list
         dict(zip(["cases", *by], key, strict=True))
         | {"number": str(len(group))}
         | {v: _mean(row[v] for row in group) for v in values}
+        | _seconds(group, values)
         | {"machine": group[0]["machine"]}
         for key, group in groups.items()
     ]
+
+
+def _seconds(rows: list[dict[str, str]], values: list[str]) -> dict[str, str]:
+    """What stands for the mean of the seconds where they are of several machines."""
+    machines = {row["machine"] for row in rows if row.get("seconds")}
+    return {"seconds": "several machines"} if "seconds" in values and len(machines) > 1 else {}
 
 
 def _mean(values: Iterable[str]) -> str:

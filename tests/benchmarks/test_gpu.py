@@ -34,7 +34,7 @@ def test_it_asks_for_a_card(tmp_path: Path) -> None:
     assert "no CUDA device" in done.output
 
 
-def test_speed_comes_first_and_the_rarest_cases_after_it(
+def test_speed_comes_first_and_then_a_few_cases_of_each_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[object] = []

@@ -305,6 +305,16 @@ def test_two_requests_for_the_same_planes_are_equal(viewer_model, stack):
     assert one not in (opened(3), opened(mask=masks[1]), opened(label=2), opened(mask=None))
 
 
+def test_moved_shapes_are_another_mask(viewer_model, stack):
+    image = viewer_model.add_image(stack)
+    box = np.array([[1, 5, 5], [1, 5, 8], [1, 8, 8], [1, 8, 5]], float)
+    shapes = viewer_model.add_shapes([box], shape_type="polygon")
+    before = open_stack(image, shapes, viewer_model, (range(4), None, None))
+    assert before == open_stack(image, shapes, viewer_model, (range(4), None, None))
+    shapes.data = [box + 3]
+    assert before != open_stack(image, shapes, viewer_model, (range(4), None, None))
+
+
 def test_a_failure_keeps_the_planes_before_it(make_panel, stack, wait, heard):
     panel, viewer, solver = make_panel(steps=4, seconds=0.01)
     viewer.add_image(stack, name="cells")
@@ -362,6 +372,40 @@ def test_all_planes_need_none_to_be_shown(make_panel, stack, wait):
     panel.restore_button.native.click()
     wait(panel)
     np.testing.assert_array_equal(viewer.layers[-1].data, stack)
+
+
+def test_the_forecast_is_of_the_first_plane(make_panel, stack):
+    panel, viewer, _ = make_panel()
+    viewer.add_image(np.zeros((30, 40, 48), np.uint8), name="long")
+    form = panel.form
+    form.image.value = viewer.add_image(stack, name="cells")
+    form.mask.value = viewer.add_labels(
+        (np.arange(4) == 1)[:, None, None] * np.eye(40, 48, dtype=int)
+    )
+    form.planes.value = -3
+    form["first_plane"].value = 1
+    viewer.dims.set_point(0, 0)
+    inputs = form.inputs()
+    assert inputs.planes == 3
+    image, mask = inputs.read()
+    np.testing.assert_array_equal(image, stack[1])
+    assert mask.sum() == 40
+    form.planes.value = ALL
+    viewer.dims.set_point(0, 25)  # where the image has no plane
+    np.testing.assert_array_equal(form.inputs().read()[0], stack[0])
+
+
+def test_a_stack_is_let_go_of_after_its_run(make_panel, stack, wait):
+    panel, viewer, _ = make_panel(steps=2, seconds=0)
+    image = viewer.add_image(stack, name="cells")
+    panel.form.planes.value = ALL
+    panel.restore_button.native.click()
+    wait(panel)
+    run = panel.course._run
+    assert len(run.source.stack) == 4
+    with pytest.raises(RuntimeError, match="after the end"):
+        run.source.stack.read((0, 0, 0))
+    assert image in viewer.layers
 
 
 def test_the_channels_noise_is_told(make_panel, wait):

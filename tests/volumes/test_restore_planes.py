@@ -199,3 +199,42 @@ def test_what_is_counted_lies_in_the_region(stack):
     )
     plan = next(r for r in records if isinstance(r, Plan))
     assert (plan.masked, plan.missing) == (20, 20)
+
+
+def test_kept_planes_before_an_error_do_not_hide_it(stack):
+    def mask(index):
+        return np.full((40, 48), index == (1, 0)) & (np.arange(48) < 9)
+
+    def solve(*_, **__):
+        raise RestorationError("out of memory")
+
+    planes = planes_of(stack, mask=mask)
+    with pytest.raises(RestorationError, match="plane 3 of 4: out of memory"):
+        list(solve_planes(planes, parameters=QUICK.replace(keep_observed=True), solve=solve))
+
+
+def test_only_whole_planes_masked_leaves_the_others_as_they_are(stack):
+    planes = planes_of(stack, mask=lambda i: np.full((40, 48), i == (1, 0)))
+    records = solve_planes(planes, parameters=QUICK.replace(keep_observed=True))
+    made = []
+    with pytest.raises(InputError, match="nothing is left to restore"):
+        made.extend(records)
+    for record in made:
+        if isinstance(record, PlaneDone):
+            np.testing.assert_array_equal(record.image, stack[record.index])
+
+
+def test_what_cannot_be_kept_is_refused_at_once(stack):
+    read = []
+    two = Planes(((0,), (1,)), (40, 48), lambda i: read.append(i) or stack[0][i])
+    with pytest.raises(InputError, match="scale is 2"):
+        list(solve_planes(two, parameters=QUICK.replace(keep_observed=True, scale=2)))
+    assert read == []
+
+
+def test_a_region_without_known_samples_leaves_its_plane_as_it_was(stack):
+    planes = planes_of(stack, mask=lambda i: np.full((40, 48), i == (0, 1)))
+    records = list(solve_planes(planes, Region(4, 20, 8, 30), parameters=QUICK))
+    assert records[-1].stop_reason == "iterations"
+    made = {r.index: r.image for r in records if isinstance(r, PlaneDone)}
+    np.testing.assert_array_equal(made[0, 1], stack[0, 1])

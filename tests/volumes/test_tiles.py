@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,15 @@ from napari_dred.core.calibration import calibrate
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.restore import restore
 from napari_dred.volumes import Region
-from napari_dred.volumes.tiles import Grid, Span, blend, longest_side, regions_around
+from napari_dred.volumes.tiles import (
+    OVERLAP,
+    Grid,
+    Span,
+    blend,
+    longest_side,
+    regions_around,
+    tiling,
+)
 
 
 @given(st.integers(8, 700), st.integers(70, 200), st.sampled_from((16, 33, 64)), st.integers(1, 3))
@@ -110,3 +120,10 @@ def test_no_hole_no_rectangle():
 def test_the_side_of_a_tile_follows_from_the_memory(free, side):
     assert longest_side(lambda s: s * s, free) == min(side, 2048)
     assert longest_side(lambda s: s * s, 0) == 128
+
+
+@pytest.mark.parametrize(("sigma", "overlap"), [(0, OVERLAP), (1, OVERLAP), (20, 160)])
+def test_tiles_overlap_by_what_a_blur_reaches(sigma, overlap):
+    rows = tiling((900, 300), 128, Parameters(blur_sigma=sigma), None).rows
+    assert all(a + rows.side - b >= overlap for a, b in pairwise(rows.starts))
+    assert len(rows.starts) > 1

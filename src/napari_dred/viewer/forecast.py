@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
@@ -23,6 +22,7 @@ from napari_dred.text import duration, memory, part, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.layers import plane_reader
 from napari_dred.viewer.masks import mask_reader, mask_statement
+from napari_dred.viewer.sliders import Sliders
 from napari_dred.volumes import Region, solve_region
 
 # Seconds without a change before it is worked out: as many as the last one took, within these.
@@ -51,7 +51,7 @@ class Inputs:
     read_psf : callable or None
         Gives the measured PSF, if there is one; called in a thread.
     planes : int
-        How many such images are restored.
+        How many such images are restored; it is the first of them.
     """
 
     read: Callable[[], tuple[NDArray[Any], NDArray[np.bool_] | None]]
@@ -64,7 +64,7 @@ class Inputs:
 def inputs_of(
     image: Image | None,
     mask: Labels | Shapes | None,
-    viewer: ViewerModel,
+    viewer: Sliders,
     parameters: Parameters,
     *,
     label: int | None = None,
@@ -272,7 +272,7 @@ def _work(
     def told(sentences: list[str]) -> list[str]:
         if inputs.planes <= 1:
             return sentences
-        return [f"On the plane that is shown: {s[0].lower()}{s[1:]}" for s in sentences]
+        return [f"On the first of them: {s[0].lower()}{s[1:]}" for s in sentences]
 
     try:
         image, mask = inputs.read()

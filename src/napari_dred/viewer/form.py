@@ -227,15 +227,16 @@ class RestoreForm(Container[Any]):
         """
         image = self.image.value
         region = None if image is None else self._advanced.region_of(image)
+        count, there = (1, self._viewer) if image is None else self._planes.look_at(image)
         return inputs_of(
             image,
             self.mask.value,
-            self._viewer,
+            there,
             self.parameters(),
             label=self._marks.chosen_label,
             region=region,
             psf=self._blur.reader(image),
-            planes=self._planes.count(image),
+            planes=count,
         )
 
     def set_parameters(self, parameters: Parameters, psf: Image | None = None) -> None:

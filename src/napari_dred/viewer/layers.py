@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from napari_dred.core.errors import InputError
 from napari_dred.io import enlarged
 from napari_dred.viewer.sliders import (
+    Sliders,
+    displayed_axes,
     full_resolution,
     index_of_plane,
     shown_plane,
@@ -76,7 +78,7 @@ class Plane:
         return height, width
 
 
-def read_plane(layer: Image, viewer: ViewerModel) -> Plane:
+def read_plane(layer: Image, viewer: Sliders) -> Plane:
     """Take the plane of an image layer that the viewer shows, at full resolution.
 
     Raises
@@ -87,7 +89,7 @@ def read_plane(layer: Image, viewer: ViewerModel) -> Plane:
     return plane_reader(layer, viewer)()
 
 
-def plane_reader(layer: Image, viewer: ViewerModel) -> Callable[[], Plane]:
+def plane_reader(layer: Image, viewer: Sliders) -> Callable[[], Plane]:
     """Give a function that does what is slow of `read_plane`, and may be called in a thread.
 
     Raises
@@ -269,7 +271,7 @@ def provenance(
 
 def _region_of(world: NDArray[np.float64], layer: Image, viewer: ViewerModel, what: str) -> Region:
     """The rectangle of pixels whose centres lie in the bounding box of some world points."""
-    axes, _ = shown_plane(layer, viewer)
+    axes = displayed_axes(layer, viewer)
     ratios = unit_ratios(layer, viewer)
     points = np.array([layer.world_to_data(p[-layer.ndim :] * ratios) for p in world])
     low, high = (extreme(points[:, list(axes)], axis=0) for extreme in (np.min, np.max))

@@ -11,7 +11,14 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 
 from napari_dred.core.errors import InputError
-from napari_dred.viewer.sliders import axis_names, displayed_axes, shown_plane, size_of
+from napari_dred.viewer.sliders import (
+    Sliders,
+    at_plane,
+    axis_names,
+    displayed_axes,
+    shown_plane,
+    size_of,
+)
 from napari_dred.viewer.stacks import OpenStack, open_stack
 
 SHOWN, ALL = "the one shown", "all"
@@ -52,6 +59,7 @@ class PlaneFields:
         self.widgets: list[Any] = [self.which, self.first, self.last]
         self._seen: tuple[int, int] | None = None  # the axis of the range, and its length
         self._asked: Any = SHOWN
+        self._offered: Sequence[tuple[str, Any]] = ()
         self.which.changed.connect(self._on_which)
 
     def open(
@@ -68,16 +76,20 @@ class PlaneFields:
         ranges = self._ranges(image)
         return None if ranges is None else open_stack(image, mask, self._viewer, ranges, label)
 
-    def count(self, image: Image | None) -> int:
-        """How many planes there are to be restored.
+    def look_at(self, image: Image) -> tuple[int, Sliders]:
+        """How many planes are restored, and what stands for the viewer at the first of them.
 
         Raises
         ------
         InputError
             If the range is empty, or no plane is shown.
         """
-        ranges = None if image is None else self._ranges(image)
-        return math.prod(len(r) for r in ranges or () if r is not None)
+        ranges = self._ranges(image)
+        if ranges is None:
+            return 1, self._viewer
+        index = [0 if r is None else r.start for r in ranges]
+        count = math.prod(len(r) for r in ranges if r is not None)
+        return count, at_plane(image, self._viewer, index)
 
     def _ranges(self, image: Image) -> tuple[range | None, ...] | None:
         """The planes on each axis of the image, None on the displayed ones.
@@ -117,8 +129,11 @@ class PlaneFields:
         stacked = [] if image is None else self._stacked(image)
         before = self.which.value
         with self.which.changed.blocked():
-            self.which.native.clear()  # else what is new would come last
-            self.which.reset_choices()
+            offered = self._choices()
+            if offered != self._offered:
+                self._offered = offered
+                self.which.native.clear()  # else what is new would come last
+                self.which.reset_choices()
             # What was asked for is so again once there is a stack again.
             self.which.value = self._asked if self._asked in self.which.choices else SHOWN
         if self.which.value != before:

@@ -221,7 +221,7 @@ class RestoreWidget(Container[Any]):
         run.listener.on_failure(sentence(str(error)))
 
     def _on_finished(self, run: Run) -> None:
-        run.worker.job.release()
+        run.release()
         if run is self._run:  # neither result nor error: ended from outside, by napari
             self.waiting.clear()
             self._leave(run, "Cancelled.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -157,8 +158,8 @@ class Run:
         return tuple(place)
 
     def does(self, request: Request) -> bool:
-        """Whether this is the run that is asked for."""
-        return request.equals(self.request)
+        """Whether this is the run that is asked for; of a stack it may have read other planes."""
+        return self.source.stack is None and request.equals(self.request)
 
     # How far it is. What napari's dialog shows anew makes it handle events, the next records
     # among them: that must not happen while a record is being shown, only when it has been.
@@ -191,3 +192,10 @@ class Run:
         if self._activity is not None:
             self._activity.close()
             self._activity = None
+
+    def release(self) -> None:
+        """Let go of what only the run needed; to be called when its thread has left it."""
+        self.worker.job.release()
+        if self.source.stack is not None:
+            self.source = replace(self.source, stack=self.source.stack.closed())
+            self.request = replace(self.request, source=self.source)

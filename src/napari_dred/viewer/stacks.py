@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,8 @@ class OpenStack:
         To the layer that marks what is missing.
     label : int or None
         The only label that is missing.
+    drawn : str
+        A digest of the mask's shapes; empty for labels, which are read with their plane.
     first : Plane
     planes : Planes
         Reads them, as it is their turn.
@@ -54,12 +57,21 @@ class OpenStack:
     axes: tuple[int, int]
     mask: weakref.ref[Labels | Shapes] | None
     label: int | None
+    drawn: str
     first: Plane = field(compare=False, repr=False)
     planes: Planes = field(compare=False, repr=False)
     read: Callable[[Index], Plane] = field(compare=False, repr=False)
 
     def __len__(self) -> int:
         return math.prod(map(len, self.ranges))
+
+    def closed(self) -> OpenStack:
+        """It without what reads the layers, which then may go."""
+
+        def read(index: Index) -> Any:
+            raise RuntimeError(f"plane {index} was asked for after the end of the run")
+
+        return replace(self, planes=replace(self.planes, image=read, mask=None), read=read)
 
     def to_list(self) -> list[list[int] | None]:
         """First plane and the one after the last on each axis, JSON-able."""
@@ -120,7 +132,11 @@ def open_stack(
         channel=channels[0] if channels and channels[0] not in axes else None,
     )
     layer = None if mask is None else weakref.ref(mask)
-    return OpenStack(known, axes, layer, label, first, planes, read)
+    drawn = ""
+    if isinstance(mask, Shapes):
+        vertices = [np.asarray(v, float).tobytes() for v in mask.data]
+        drawn = hashlib.blake2b(b"".join([repr(mask.shape_type).encode(), *vertices])).hexdigest()
+    return OpenStack(known, axes, layer, label, drawn, first, planes, read)
 
 
 def _marks(

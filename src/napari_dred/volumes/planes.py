@@ -120,5 +120,4 @@ def unrestored(image: NDArray[Any], p: Parameters, region: Region | None) -> NDA
     """A plane, or a part of it, as it was, in the size and dtype of its result."""
     part = image if region is None or p.scale == 1 else image[region.slices]
     dtype = image.dtype if p.output_dtype == "same" else np.dtype(p.output_dtype)
-    known = part if dtype.kind == "f" else np.nan_to_num(part)
-    return known.astype(dtype).repeat(p.scale, axis=0).repeat(p.scale, axis=1)
+    return part.astype(dtype).repeat(p.scale, axis=0).repeat(p.scale, axis=1)

@@ -26,6 +26,7 @@ from napari_dred.volumes.planes import (
     unrestored,
 )
 from napari_dred.volumes.regions import (
+    MARGIN,
     Record,
     Region,
     Solver,
@@ -127,6 +128,10 @@ def solve_planes(
 
 def _run(given: _Given) -> Iterator[Record]:
     planes, control = given.planes, given.control
+    if given.p.keep_observed and given.p.scale > 1:
+        raise InputError(
+            f"keep_observed keeps pixels as they are, but the scale is {given.p.scale}"
+        )
     began, count = time.perf_counter(), len(planes.indices)
     looks: dict[Index, _Look] = {}
     for number, index in enumerate(planes.indices, 1):
@@ -136,7 +141,8 @@ def _run(given: _Given) -> Iterator[Record]:
         if found is not None:
             looks[index] = found
         yield PlaneStep(number, count, math.nan, math.nan, plane=number, planes=count, looking=True)
-    if given.p.keep_observed and not any(look.missing for look in looks.values()):
+    lost = any(look.missing for look in looks.values()) or len(looks) < count
+    if given.p.keep_observed and not lost:
         given = replace(given, p=given.p.replace(keep_observed=False))
     if not looks:
         raise InputError("no sample is known: on every plane all are masked, or are no numbers")
@@ -168,11 +174,11 @@ def _run(given: _Given) -> Iterator[Record]:
                         told = _of_all(record, looks, wholes, given.p)
                         yield told
         except Interrupted:
-            if told is None or not done or control.cancelled:
+            if result is None or control.cancelled:
                 raise
             break
         except (InputError, RestorationError) as e:
-            if told is None or not done:
+            if result is None:
                 raise
             if not control.stopped:
                 failed = True
@@ -180,12 +186,19 @@ def _run(given: _Given) -> Iterator[Record]:
             break
         if made is None:  # cancelled
             return
-        if done and ended is not None and ended.stop_reason == "stopped":
+        if result is not None and ended is not None and ended.stop_reason == "stopped":
             break  # in the midst of it
+        if ended is not None:
+            own = [note for note in ended.notes if note not in ended.plan.notes]
+            notes += [f"Plane {number} of {count}: {note}" for note in own]
         done, result, last = number, ended or result, made
         yield PlaneDone(**vars(replace(step, image=made, note="")), index=index)
     if told is None or result is None or last is None:
-        raise RestorationError(_TOO_EARLY)
+        if control.stopped:
+            raise RestorationError(_TOO_EARLY)
+        raise InputError(
+            "on every plane all pixels are to be kept, or none is known: nothing is left to restore"
+        )
     reason = "failed" if failed else "stopped" if control.stopped else "iterations"
     known: dict[str, Any] = {
         **vars(result),
@@ -225,6 +238,13 @@ def _solve_plane(
         return
     whole = wholes[given.planes.channel_of(index)]
     known = observed(image, mask)
+    if (
+        region is not None
+        and not known[region.grown(MARGIN).clipped(*known.shape[:2]).slices].any()
+    ):
+        note = "has no known sample in the region or next to it and was left as it was"
+        yield _Made(unrestored(image, p, region), note=note)
+        return
     if p.keep_observed and known.all():
         yield _Made(_as_result(image, image.dtype, p, whole))
         return

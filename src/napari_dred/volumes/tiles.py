@@ -138,7 +138,7 @@ def tiling(
     ):
         raise InputError(
             "boundary is 'circular', which holds for a whole plane only, and this one is "
-            "restored in parts; choose another boundary, or a larger tile"
+            "restored in parts; choose another boundary"
         )
     return grid
 

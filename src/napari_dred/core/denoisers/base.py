@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from napari_dred.core.precision import autocast
 
 TILE = 1024  # side of the tiles of a large image; even
-TILE_CPU = 384  # in larger ones, a processor takes twice as long for a pixel
+TILE_CPU = 384  # of larger ones, a processor's caches do not hold the features
 VIEWS = 8  # of an image: turned by 0 to 3 quarters, as it is or mirrored
 STEP, MAX_STEPS = 1.5, 6  # between the levels that stand for a map: their ratio; how many
 
