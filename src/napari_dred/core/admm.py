@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.hqs import LEAST_SIGMA, descend, polish
@@ -26,8 +27,9 @@ MAX_FAILURES = 5
 SHARE = 0.35  # of that image in the result, at most: chosen on images apart from every test set
 LEARNED = 150  # iterations after which it has that share
 MISSED = 1.5  # noise levels by which that image may miss the data before it counts for less
-# Of the image's contrast: how far both images may lie apart where samples are missing, likewise.
-APART = 0.6
+# How far both images may lie apart where samples are missing, likewise: in parts of the contrast
+# within so many pixels. That of a whole image tells little of what a hole in it may hold.
+APART, NEAR = 0.85, 8
 
 
 @dataclass
@@ -62,12 +64,13 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
         for state in descend(problem, p.blend):
             yield state
             first, done = state.x, state.iteration
+    agreement = None if first is None else _Agreement(problem, first)
 
     def blended(state: State, fit: Tensor, learned: float) -> State:
         x = state.x
-        if first is not None:
+        if first is not None and agreement is not None:
             share = SHARE * min(1.0, learned / LEARNED)
-            x = torch.lerp(first, x, share * fit * _agreement(problem, first, x))
+            x = torch.lerp(first, x, share * fit * agreement(x))
         kept = None if state.kept is None else done + state.kept
         return dataclasses.replace(state, iteration=done + state.iteration, x=x, kept=kept)
 
@@ -92,17 +95,26 @@ def _fit(problem: Problem, x: Tensor) -> Tensor:
     return (MISSED / error).square().clamp(max=1)
 
 
-def _agreement(problem: Problem, first: Tensor, x: Tensor) -> Tensor:
-    """1 if X and the first image fill holes alike; else the less the farther they are apart."""
-    seen = problem.observed
-    if seen is None or seen.shape[-2:] != x.shape[-2:]:  # samples of another grid
-        return x.new_ones(())
-    seen = seen.expand(x.shape)
-    known, missing = seen.sum().clamp(min=1), (~seen).sum().clamp(min=1)
-    mean = (first * seen).sum() / known
-    contrast = ((first - mean).square() * seen).sum() / known
-    apart = ((x - first).square() * ~seen).sum() / missing
-    return (APART**2 * contrast / apart.clamp(min=1e-12)).square().clamp(max=1)
+class _Agreement:
+    """Tells how well another image agrees with the first one where samples are missing."""
+
+    def __init__(self, problem: Problem, first: Tensor) -> None:
+        self._first, seen = first, problem.observed
+        if seen is None or seen.shape[-2:] != first.shape[-2:]:  # samples of another grid
+            self._missing = torch.zeros_like(first)
+        else:
+            self._missing = (~seen).expand(first.shape).to(first.dtype)
+        known, side = 1 - self._missing, 2 * NEAR + 1
+        mean = first
+        for kernel, border in (((side, 1), (NEAR, 0)), ((1, side), (0, NEAR))):
+            mean = F.avg_pool2d(mean, kernel, 1, border, count_include_pad=False)
+        self._contrast = ((first - mean).square() * known).sum() / known.sum().clamp(min=1)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """1 if both fill holes alike; else the less the farther they lie apart."""
+        missing = self._missing
+        apart = ((x - self._first).square() * missing).sum() / missing.sum().clamp(min=1)
+        return (APART**2 * self._contrast / apart.clamp(min=1e-12)).square().clamp(max=1)
 
 
 def total_iterations(p: Parameters) -> int:
