@@ -10,9 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import gpu, speed, stopping
-
-FOLDER = Path(gpu.__file__).parent
+ROOT = Path(__file__).parents[2]
 
 # What a machine with a graphics card and torch alone does not have.
 BARE = """
@@ -26,7 +24,14 @@ napari_dred.restore(np.eye(16, dtype=np.uint8) * 200, preset="preview", sigma=5,
 """
 
 
+@pytest.fixture(autouse=True)
+def _with_benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+
+
 def test_it_asks_for_a_card(tmp_path: Path) -> None:
+    from benchmarks import gpu
+
     if torch.cuda.is_available():
         pytest.skip("there is one here")
     done = CliRunner().invoke(gpu.main, [str(tmp_path)])
@@ -37,6 +42,8 @@ def test_it_asks_for_a_card(tmp_path: Path) -> None:
 def test_speed_comes_first_and_then_a_few_cases_of_each_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from benchmarks import gpu, speed, stopping
+
     calls: list[object] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(speed, "run", lambda presets, sizes, device: calls.append(device))
@@ -47,10 +54,12 @@ def test_speed_comes_first_and_then_a_few_cases_of_each_kind(
 
 
 def test_it_runs_where_there_is_little_but_torch() -> None:
-    subprocess.run([sys.executable, "-c", BARE], check=True, cwd=FOLDER.parent)
+    subprocess.run([sys.executable, "-c", BARE], check=True, cwd=ROOT)
 
 
 def test_the_script_says_what_it_wants() -> None:
-    done = subprocess.run([FOLDER / "gpu.sh"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [ROOT / "benchmarks" / "gpu.sh"], capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "give the folder" in done.stderr
