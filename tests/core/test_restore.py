@@ -145,21 +145,6 @@ def test_a_network_that_misses_the_data_counts_for_little() -> None:
     assert 0 < np.abs(result.image - first.image).mean() < 0.05 * away
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-def test_what_polishing_brings_back_to_the_data_counts(
-    monkeypatch: pytest.MonkeyPatch, scale: int
-) -> None:
-    monkeypatch.setattr(admm_module, "LEARNED", 1)
-    monkeypatch.setattr(admm_module, "_fit", lambda *_: torch.zeros(()))
-    options = TINY | {"scale": scale, "blend": 3, "polish": 2, "output_dtype": "float32"}
-    result = restore(_image(), **options)
-    first = restore(
-        _image(), scale=scale, preset="preview", iterations=3, sigma=10, output_dtype="float32"
-    )
-    # Where H mixes samples, the second run of HQS does not bring them back.
-    assert (np.abs(result.image - first.image).max() > 0.01) == (scale == 1)
-
-
 def test_a_network_that_fills_holes_with_something_else_counts_for_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -54,9 +54,8 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     mean of both images: network and denoiser err differently, so that the mean is nearer to
     the truth than either. The share of the second grows to `SHARE`, not more: in wide holes
     a network may invent structure. It stays lower where the network has not learned the image: in
-    a run of few iterations; where its image misses the data by much more than the noise, unless H
-    leaves samples by themselves and the second run of HQS brings them back; and where it fills
-    holes with something else altogether, such as bright lines on a dark ground.
+    a run of few iterations; where its image misses the data by much more than the noise; and where
+    it fills holes with something else altogether, such as bright lines on a dark ground.
     """
     assert p.blend is not None and p.polish is not None and p.iterations is not None
     first, done = None, 0
@@ -83,8 +82,6 @@ def dred(problem: Problem, p: Parameters) -> Iterator[State]:
     if last is not None and p.polish:
         done += last.iteration
         kept = None if last.kept is None else last.kept - last.iteration
-        if problem.operator.pointwise:  # the data are met, whatever the network's image missed
-            fit = torch.ones_like(fit)
         for state in polish(dataclasses.replace(problem, start=last.x), p.polish):
             yield blended(dataclasses.replace(state, kept=kept), fit, last.iteration)
 
