@@ -129,6 +129,22 @@ def test_a_plane_without_known_samples_is_left_as_it_was(stack):
     assert records[-1].notes[-1].startswith("Plane 3 of 4 has no known sample")
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_tile_without_known_samples_is_left_as_it_was(stack, monkeypatch, dtype):
+    monkeypatch.setattr(restore_planes, "LONGEST", 128)
+    wide = np.tile(stack[:, :, :20], (1, 1, 1, 6)).astype(dtype)  # 20 x 288: four tiles
+    mask = np.zeros(wide.shape[2:], bool)
+    mask[:, 150:] = True
+    if dtype == np.float32:
+        wide[..., 150:] = np.nan
+    planes = Planes(((0, 0),), wide.shape[2:], lambda i: wide[i], lambda _: mask)
+    records = list(solve_planes(planes, parameters=QUICK.replace(noise="gaussian")))
+    made = next(r.image for r in records if isinstance(r, PlaneDone))
+    np.testing.assert_array_equal(made[:, 260:], wide[0, 0, :, 260:])
+    assert np.isfinite(made[:, :150]).all()
+    assert "in 1 of its 4 tiles" in records[-1].notes[-1]
+
+
 def test_a_stack_without_known_samples_is_refused(stack):
     with pytest.raises(InputError, match="no sample is known"):
         list(solve_planes(planes_of(stack * np.nan), parameters=QUICK))

@@ -96,6 +96,18 @@ def test_a_plane_without_known_samples_is_left_as_it_was(noisy, quick, run, tmp_
         run(tmp_path / "in.tif", tmp_path / "none.tif")
 
 
+def test_a_tile_without_known_samples_is_left_as_it_was(noisy, quick, run, tmp_path):
+    plane = np.tile(noisy[0, 0, 0], (8, 8)).astype(np.float32)
+    plane[100:, 100:] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", plane)
+    record = run(tmp_path / "in.tif", tmp_path / "out.tif", quick, tile=128)
+    made = tifffile.imread(tmp_path / "out.tif")
+    assert np.isfinite(made[:100]).all()
+    assert np.isfinite(made[:, :100]).all()
+    assert np.isnan(made[-20:, -20:]).all()
+    assert any("no sample is known" in note for note in record["notes"])
+
+
 def test_some_planes(ome, noisy, run, tmp_path):
     run(ome, tmp_path / "all.ome.tif")
     run(ome, tmp_path / "z.ome.tif", selection=Selection.from_text("Z=1:3, c=1"))

@@ -176,7 +176,8 @@ def solve_region(
                 "boundary is 'circular', which holds for a whole image only; "
                 "restore all of it, or choose another boundary"
             )
-        if not _any_observed(known[outer.slices], None if hidden is None else hidden[outer.slices]):
+        lost = None if hidden is None else hidden[outer.slices]
+        if not any_known(observed(known[outer.slices], lost)):
             raise InputError(
                 "the region has no observed pixel, neither in it nor next to it; "
                 "choose a larger region"
@@ -217,11 +218,6 @@ def reach(p: Parameters, psf: ArrayLike | None) -> int:
     return math.ceil(along / p.scale)
 
 
-def _any_observed(part: NDArray[Any], mask: NDArray[Any] | None) -> bool:
-    """Whether each channel has a sample that is known."""
-    return bool(observed(part, mask).any(axis=(0, 1)).all())
-
-
 def _of_region(
     plan: Plan, image: NDArray[Any], mask: NDArray[Any] | None, region: Region, factor: int
 ) -> Plan:
@@ -243,6 +239,11 @@ def observed(image: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[np.bool_
     if mask is not None:
         known &= np.expand_dims(mask == 0, tuple(range(2, image.ndim)))
     return known
+
+
+def any_known(known: NDArray[np.bool_]) -> bool:
+    """Whether each channel has a sample that is known."""
+    return bool(known.any(axis=(0, 1)).all())
 
 
 def count_missing(known: NDArray[np.bool_]) -> int:

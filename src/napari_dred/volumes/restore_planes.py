@@ -30,6 +30,7 @@ from napari_dred.volumes.regions import (
     Record,
     Region,
     Solver,
+    any_known,
     count_missing,
     observed,
     solve_region,
@@ -238,9 +239,8 @@ def _solve_plane(
         return
     whole = wholes[given.planes.channel_of(index)]
     known = observed(image, mask)
-    if (
-        region is not None
-        and not known[region.grown(MARGIN).clipped(*known.shape[:2]).slices].any()
+    if region is not None and not any_known(
+        known[region.grown(MARGIN).clipped(*known.shape[:2]).slices]
     ):
         note = "has no known sample in the region or next to it and was left as it was"
         yield _Made(unrestored(image, p, region), note=note)
@@ -258,8 +258,12 @@ def _solve_plane(
     # What is kept and what is rounded is so once, when the tiles are blended.
     in_tiles = p.replace(keep_observed=False, output_dtype="float32")
     parts: list[NDArray[Any]] = []
-    total, result = 0, None
+    total, result, lost = 0, None, 0
     for tile in grid.tiles:
+        if not any_known(known[tile.slices]):
+            parts.append(unrestored(image[tile.slices], in_tiles, None))
+            lost += 1
+            continue
         part = None if mask is None else mask[tile.slices]
         for record in given.solve(image[tile.slices], part, None, parameters=in_tiles, **options):
             if isinstance(record, Step):
@@ -271,19 +275,23 @@ def _solve_plane(
             elif isinstance(record, Result):
                 result = record
                 parts.append(record.image)
-            elif not parts:
+            elif result is None:
                 shape = (height * p.scale, width * p.scale, *image.shape[2:])
                 seconds = record.seconds * len(grid.tiles)
                 yield replace(record, shape=shape, seconds=seconds)
         if given.control.cancelled:
             return
-    assert result is not None
+    if result is None:
+        note = "has no tile in which each channel has a known sample and was left as it was"
+        yield _Made(unrestored(image, p, None), note=note)
+        return
     block = Region(0, height * p.scale, 0, width * p.scale)
     made = blend(grid, block, lambda n, at: parts[n][at], image.shape[2:], p.scale)
     made = _as_result(made, image.dtype, p, whole)
     if p.keep_observed:
         made = np.where(known, image.astype(made.dtype), made)
-    yield _Made(made, result)
+    note = f"has no known sample in {lost} of its {len(parts)} tiles, left as they were"
+    yield _Made(made, result, note if lost else "")
 
 
 def _as_result(

@@ -134,6 +134,11 @@ def _restore(
                 "no numbers; leave the channel out"
             )
         notes += [f"Plane {place} has no known sample and was left as it was." for place in unknown]
+        notes += [
+            f"Plane {s.place}, pixels {region}: no sample is known; they were left as they were."
+            for s in mine
+            for region in s.unknown
+        ]
         mine = [s for s in mine if s.known]
         wholes[channel] = measure(job, channel, mine)
         notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))

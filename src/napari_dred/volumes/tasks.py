@@ -20,7 +20,8 @@ from napari_dred.io.axes import Place
 from napari_dred.io.ome_zarr import blocks, open_level
 from napari_dred.io.write_stack import whole_file
 from napari_dred.volumes.job import Job, Reader, Scan
-from napari_dred.volumes.regions import Region
+from napari_dred.volumes.planes import unrestored
+from napari_dred.volumes.regions import Region, any_known
 from napari_dred.volumes.tiles import blend, regions_around
 
 if TYPE_CHECKING:
@@ -48,8 +49,16 @@ def scan(job: Job, place: Place) -> Scan:
             if known.any():
                 samples = image[known]
                 low, high = min(low, float(samples.min())), max(high, float(samples.max()))
-    regions = job.grid.tiles if marked is None else regions_around(marked)
-    return Scan(place, low, high, masked, missing, regions if low <= high else ())
+        regions = job.grid.tiles if marked is None else regions_around(marked)
+        regions = regions if low <= high else ()
+        lost = () if not missing else _without_samples(reader, place, regions)
+    return Scan(place, low, high, masked, missing, regions, lost)
+
+
+def _without_samples(
+    reader: Reader, place: Place, regions: tuple[Region, ...]
+) -> tuple[Region, ...]:
+    return tuple(r for r in regions if not any_known(reader.observed(place, r.slices)))
 
 
 def measure(job: Job, channel: int, scans: list[Scan]) -> Calibration:
@@ -112,7 +121,9 @@ def restore_part(job: Job, whole: Calibration, place: Place, number: int, region
         mask = reader.masked(place, region.slices)
         known = reader.observed(place, region.slices)
     made, seconds = image, 0.0
-    if not (job.parameters.keep_observed and known.all()):
+    if not any_known(known):
+        made = unrestored(image, p, None)
+    elif not (job.parameters.keep_observed and known.all()):
         try:
             result = restore(image, mask, psf=job.psf, parameters=_placed(p), calibration=whole)
         except (InputError, RestorationError) as e:

@@ -188,7 +188,9 @@ def blend(
             slice(columns.start - block.left, columns.stop - block.left),
         )
         part = read(number, inside)
-        total[place] += part * (weights[..., None] if samples else weights)
+        # Where a tile counts for nothing, what it is there (not a number, say) does not matter.
+        counts = weights[..., None] if samples else weights
+        total[place] += np.multiply(part, counts, out=np.zeros(part.shape), where=counts > 0)
     return total
 
 
