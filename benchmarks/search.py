@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,7 +13,6 @@ from benchmarks.cases import SUITES
 from benchmarks.results import Table
 from benchmarks.stopping import arguments, psnr_y_of
 from napari_dred import restore
-from napari_dred.core import admm, hqs
 
 FOLDER = "tune"
 SETTINGS = (
@@ -21,45 +20,60 @@ SETTINGS = (
     *("inpaint/PN15+line", "inpaint/PN25+grid", "deblur/GN25+gauss", "sr/GN15+S2", "sr/GN25+S4"),
     *("deblur/PN25+gauss", "sr/PN25+S4"),
 )
-#: What is changed: constants of a module, by the preset that they matter to.
+
+
+def _no_filler(*_args: object, **_options: object) -> None:
+    return None
+
+
+#: What is changed: names in modules of the core, by the preset that they matter to.
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "preview": {
         "as it is": {},
-        "first level 49": {"FIRST_LEVEL": 49 / 255},
-        "first level 100": {"FIRST_LEVEL": 100 / 255},
-        "least level 0.25": {"LEAST_LEVEL": 0.25 / 255},
-        "least level 4": {"LEAST_LEVEL": 4 / 255},
-        "wide holes at full size": {"LEAST_STEPS": 1000},
-        "filled level 20": {"FILLED_LEVEL": 20 / 255},
-        "filled level 45": {"FILLED_LEVEL": 45 / 255},
-        "no momentum": {"MOMENTUM": 0.0},
-        "momentum 0.6": {"MOMENTUM": 0.6},
-        "one view": {"VIEWS": 1},
-        "weights 0.23": {"PRIOR_WEIGHTS": (0.23, 0.23), "PRIOR_WEIGHTS_POINTWISE": (0.23, 0.23)},
-        "weights 0.16 to 0.32": {"PRIOR_WEIGHTS": (0.16, 0.32)},
+        "first level 49": {"hqs.FIRST_LEVEL": 49 / 255},
+        "first level 100": {"hqs.FIRST_LEVEL": 100 / 255},
+        "least level 0.25": {"hqs.LEAST_LEVEL": 0.25 / 255},
+        "least level 4": {"hqs.LEAST_LEVEL": 4 / 255},
+        "wide holes at full size": {"hqs.LEAST_STEPS": 1000},
+        "no network for holes": {"restore.build_filler": _no_filler},
+        "no smaller sizes": {"fill.has_wide_holes": lambda _problem: False},
+        "filled level 30": {"hqs.FILLED_LEVEL": 30 / 255},
+        "filled level 45": {"hqs.FILLED_LEVEL": 45 / 255},
+        "no momentum": {"hqs.MOMENTUM": 0.0},
+        "momentum 0.6": {"hqs.MOMENTUM": 0.6},
+        "one view": {"hqs.VIEWS": 1, "denoisers.base.VIEWS": 1},
+        "weights 0.23": {
+            "hqs.PRIOR_WEIGHTS": (0.23, 0.23),
+            "hqs.PRIOR_WEIGHTS_POINTWISE": (0.23, 0.23),
+        },
+        "weights 0.16 to 0.32": {"hqs.PRIOR_WEIGHTS": (0.16, 0.32)},
         "as DPIR": {
-            "FIRST_LEVEL": 49 / 255,
-            "LEAST_LEVEL": 0.25 / 255,
-            "MOMENTUM": 0.0,
-            "VIEWS": 1,
-            "LEAST_STEPS": 1000,
-            "PRIOR_WEIGHTS": (0.23, 0.23),
-            "PRIOR_WEIGHTS_POINTWISE": (0.23, 0.23),
+            "hqs.FIRST_LEVEL": 49 / 255,
+            "hqs.LEAST_LEVEL": 0.25 / 255,
+            "hqs.MOMENTUM": 0.0,
+            "hqs.VIEWS": 1,
+            "denoisers.base.VIEWS": 1,
+            "restore.build_filler": _no_filler,
+            "hqs.LEAST_STEPS": 1000,
+            "hqs.PRIOR_WEIGHTS": (0.23, 0.23),
+            "hqs.PRIOR_WEIGHTS_POINTWISE": (0.23, 0.23),
         },
     },
     "fast": {
         "as it is": {},
-        "share 0": {"SHARE": 0.0},
-        "share 0.2": {"SHARE": 0.2},
-        "share 0.5": {"SHARE": 0.5},
-        "share 1": {"SHARE": 1.0},
-        "whatever it misses": {"MISSED": 1e9},
-        "missed 1": {"MISSED": 1.0},
-        "however far apart": {"APART": 1e9},
-        "apart 0.4": {"APART": 0.4},
+        "share 0": {"admm.SHARE": 0.0},
+        "share 0.2": {"admm.SHARE": 0.2},
+        "share 0.5": {"admm.SHARE": 0.5},
+        "share 1": {"admm.SHARE": 1.0},
+        "whatever it misses": {"admm.MISSED": 1e9},
+        "missed 1": {"admm.MISSED": 1.0},
+        "however far apart": {"admm.APART": 1e9},
+        "apart 0.4": {"admm.APART": 0.4},
+        "apart 0.85": {"admm.APART": 0.85},
+        "apart 1.2": {"admm.APART": 1.2},
+        "near 16": {"admm.NEAR": 16},
     },
 }
-MODULES = {"preview": hqs, "fast": admm}
 
 
 def run(
@@ -78,25 +92,24 @@ def run(
         suite = SUITES[setting.split("/")[0]]
         wanted = None
         for preset in presets:
-            for name, changes in VARIANTS[preset].items():
-                known = table.has(preset, name, setting, every, crop or "")
-                if known or (variants and name not in variants):
+            for variant, changes in VARIANTS[preset].items():
+                known = table.has(preset, variant, setting, every, crop or "")
+                if known or (variants and variant not in variants):
                     continue
                 wanted = wanted or [
                     c
                     for c in suite(folder=FOLDER, data=data, every=every, crop=crop)
                     if c.name.startswith(f"{setting}/")
                 ]
-                changed = (
-                    mock.patch.multiple(MODULES[preset], **changes) if changes else nullcontext()
-                )
-                with changed:
+                with ExitStack() as patched:
+                    for name, value in changes.items():
+                        patched.enter_context(mock.patch(f"napari_dred.core.{name}", value))
                     reached = [
                         psnr_y_of(restore(**arguments(c), preset=preset).image, c) for c in wanted
                     ]
                 table.add(
                     preset=preset,
-                    variant=name,
+                    variant=variant,
                     setting=setting,
                     every=every,
                     crop=crop or "",

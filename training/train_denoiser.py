@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from holes import missing_samples
 from patterns import draw_over
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -25,10 +26,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from napari_dred.core.denoisers.base import DenoisingNetwork
+from napari_dred.core.denoisers.base import HOLE, DenoisingNetwork
 from napari_dred.core.denoisers.dncnn import LEVEL, DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.denoisers.tnrd import TNRD
+from napari_dred.core.noise import fill_nearest
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
@@ -37,6 +39,7 @@ MAX_SIGMA = 75 / 255
 MIN_SIGMA = {"ffdnet": 0.0, "dncnn": 5 / 255, "tnrd": 5 / 255}
 KAIMING, IDENTITY = 0.25, 1.0  # see `initialise`
 FLOOR = 0.01  # of the noise's variance, see `denoising_loss`
+REFILLED = (0.4, 0.4, 0.2)  # shares of the batches, see `refilled`: never, once, twice
 VALIDATION_SIGMAS = (15, 25, 50)
 SCALES = (1.0, 0.85, 0.7, 0.55)  # a scene of few pixels has more detail in each patch
 
@@ -86,41 +89,74 @@ def sample_levels(
     return sigma[:, None, None, None]
 
 
-def denoising_loss(net: nn.Module, x: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+def with_holes(y: Tensor, sigma: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Take samples out of noisy patches, and fill them from nearby, as the solver does.
+
+    Returns the patches and the map of their levels, in which a missing sample is a `HOLE`.
+    """
+    levels = sigma.expand_as(y).clone()
+    for k in range(len(y)):
+        missing = missing_samples(*y.shape[1:3], rng)
+        for plane, gone, level in zip(y[k], missing, levels[k], strict=True):
+            plane.copy_(torch.from_numpy(fill_nearest(plane.numpy(), ~gone)))
+            level[torch.from_numpy(gone.copy())] = HOLE
+    return y, levels
+
+
+@torch.no_grad()
+def refilled(net: nn.Module, y: Tensor, levels: Tensor, times: int) -> Tensor:
+    """Fill holes with what the network makes of them, so often: it learns to better that too."""
+    for _ in range(times):
+        with torch.autocast(y.device.type, dtype=torch.bfloat16):
+            y = torch.where(levels == HOLE, net(y, levels).float(), y)
+    return y
+
+
+def denoising_loss(net: nn.Module, x: Tensor, y: Tensor, levels: Tensor, sigma: Tensor) -> Tensor:
     """Mean logarithm of each patch's squared error: what PSNR, which judges a denoiser, counts.
 
     Every level and every patch then counts alike in decibels. The floor keeps patches without
     content, where next to nothing is left of the noise, from ruling the others.
     """
     with torch.autocast(x.device.type, dtype=torch.bfloat16):
-        restored = net(x + sigma * noise, sigma)
+        restored = net(y, levels)
     error = (restored.float() - x).square().mean((1, 2, 3))
     return (error + FLOOR * sigma.flatten().square() + 1e-6).log().mean()
 
 
 @torch.no_grad()
-def validate(net: nn.Module, images: list[np.ndarray], device: torch.device) -> list[float]:
+def validate(
+    net: nn.Module, images: list[np.ndarray], device: torch.device, *, holes: bool
+) -> list[float]:
     """Mean PSNR in dB over the central 160 x 160 of each image, at each level."""
     out = []
     for level in VALIDATION_SIGMAS:
-        gen = torch.Generator().manual_seed(level)
+        gen, rng = torch.Generator().manual_seed(level), np.random.default_rng(level)
         values = []
         for a in images:
             top, left = ((s - 160) // 2 for s in a.shape[1:])
             x = torch.from_numpy(a[None, :, top : top + 160, left : left + 160] / np.float32(255))
             y = x + torch.randn(x.shape, generator=gen) * level / 255
-            sigma = torch.full((1, 1, 1, 1), level / 255, device=device)
+            sigma = torch.full((1, 1, 1, 1), level / 255)
+            if holes:
+                y, sigma = with_holes(y, sigma, rng)
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                restored = net(y.to(device), sigma).float().cpu().clamp(0, 1)
+                restored = net(y.to(device), sigma.to(device)).float().cpu().clamp(0, 1)
             values.append(float(-10 * torch.log10((restored - x).square().mean())))
         out.append(float(np.mean(values)))
     return out
 
 
-def build(denoiser: str, channels: int, *, bias: bool) -> DenoisingNetwork:
+def build(
+    denoiser: str, channels: int, *, depth: int | None, bias: bool, holes: bool
+) -> DenoisingNetwork:
     """The network to train, with its initial weights."""
     if denoiser == "ffdnet":
-        net: DenoisingNetwork = FFDNet(channels, bias=bias, residual=True)
+        net: DenoisingNetwork = FFDNet(
+            channels, depth=depth, bias=bias, residual=True, by_sample=holes
+        )
+    elif holes:
+        raise SystemExit(f"{denoiser} takes no map of levels: no --holes")
     elif channels != 1:
         raise SystemExit(f"{denoiser} is for gray images: --channels 1")
     else:
@@ -151,6 +187,31 @@ def initialise(net: DenoisingNetwork) -> None:
             conv.weight.mul_(KAIMING)
             conv.weight[:, :, 1, 1] += IDENTITY * torch.eye(conv.in_channels)
     convs[-1].weight.mul_(0.1)  # the noise that is predicted starts near zero
+
+
+@torch.no_grad()
+def start_from(net: DenoisingNetwork, path: Path) -> None:
+    """Load weights, also those of a network with fewer layers, or with one level a pixel.
+
+    Half-way through the chain, what the layers it has not got are is nothing: the identity.
+    """
+    state = load_file(path)
+    convs = chain(net)
+    names = [f"model.{2 * k}" for k in range(sum(k.endswith(".weight") for k in state))]
+    first = state["model.0.weight"]
+    if isinstance(net, FFDNet) and net.by_sample and first.shape[1] % 2:
+        levels = 4 * net.channels
+        spread = first[:, levels:].expand(-1, levels, -1, -1) / levels
+        state["model.0.weight"] = torch.cat([first[:, :levels], spread], 1)
+    half, more = len(names) // 2, len(convs) - len(names)
+    for conv in convs[half : half + more]:
+        nn.init.dirac_(conv.weight)
+        if conv.bias is not None:
+            nn.init.zeros_(conv.bias)
+    for name, conv in zip(names, convs[:half] + convs[half + more :], strict=True):
+        conv.weight.copy_(state[f"{name}.weight"])
+        if conv.bias is not None:
+            conv.bias.copy_(state[f"{name}.bias"])
 
 
 class _Folded(nn.Module):
@@ -203,7 +264,7 @@ def learning_rate(iteration: int, total: int, peak: float, decay: float) -> floa
     return peak * min(1.0, (iteration + 1) / 200, (total - iteration) / max(1.0, decay * total))
 
 
-def save_model(net: DenoisingNetwork, path: Path, **notes: object) -> None:
+def save_model(net: DenoisingNetwork, path: Path, *, half: bool, **notes: object) -> None:
     """Write the weights with what is needed to build the network again."""
     meta = {
         "architecture": net.architecture.lower(),
@@ -211,7 +272,8 @@ def save_model(net: DenoisingNetwork, path: Path, **notes: object) -> None:
         "residual": str(getattr(net, "residual", False)).lower(),
         **{k: str(v) for k, v in notes.items()},
     }
-    tensors = {k: v.float().cpu().contiguous() for k, v in plain_state(net).items()}
+    dtype = torch.float16 if half else torch.float32
+    tensors = {k: v.to("cpu", dtype).contiguous() for k, v in plain_state(net).items()}
     part = path.with_suffix(".part")
     save_file(tensors, part, metadata=meta)
     part.replace(path)
@@ -238,7 +300,10 @@ def main() -> None:
         "--own", type=float, default=0.0, help="share of patches with noise of 25/255 exactly"
     )
     p.add_argument("--drawn", type=float, default=0.25, help="share of drawn patches")
+    p.add_argument("--holes", action="store_true", help="patches with missing samples")
+    p.add_argument("--depth", type=int, help="number of convolutions of an FFDNet")
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
+    p.add_argument("--half", action="store_true", help="write the weights with 16 bits")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
     p.add_argument("--device", default="cpu")
@@ -249,9 +314,9 @@ def main() -> None:
     device = torch.device(args.device)
     torch.manual_seed(args.seed)
 
-    net = build(args.denoiser, args.channels, bias=args.bias)
+    net = build(args.denoiser, args.channels, depth=args.depth, bias=args.bias, holes=args.holes)
     if args.init:
-        net.load_state_dict(load_file(args.init))
+        start_from(net, args.init)
     net.to(device, memory_format=torch.channels_last)
     steppers = optimisers(net, args.lr)
 
@@ -274,22 +339,29 @@ def main() -> None:
     for it in bar:
         rng = np.random.default_rng([args.seed, it])
         gen = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        x = sample_patches(images, args.batch, args.patch, args.drawn, rng).to(device)
+        x = sample_patches(images, args.batch, args.patch, args.drawn, rng)
         least = MIN_SIGMA[args.denoiser]
-        sigma = sample_levels(args.batch, least, args.tilt, args.own, gen).to(device)
-        noise = torch.randn(x.shape, generator=gen).to(device)
+        sigma = sample_levels(args.batch, least, args.tilt, args.own, gen)
+        y, levels = x + sigma * torch.randn(x.shape, generator=gen), sigma
+        if args.holes:
+            y, levels = with_holes(y, sigma, rng)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
         for group in (group for stepper in steppers for group in stepper.param_groups):
             group["lr"] = rate
+        x, y, levels, sigma = (t.to(device) for t in (x, y, levels, sigma))
+        if args.holes:
+            y = refilled(net, y, levels, rng.choice(3, p=REFILLED))
         net.zero_grad(set_to_none=True)
-        loss = denoising_loss(net, x, sigma, noise)
+        loss = denoising_loss(net, x, y, levels, sigma)
         loss.backward()
         for stepper in steppers:
             stepper.step()
         running += float(loss.detach())
         if (it + 1) % args.every == 0 or it + 1 == args.iterations:
             seconds += time.perf_counter() - clock
-            psnr = validate(net, held_out, device) if held_out else [float("nan")] * 3
+            psnr = [float("nan")] * len(VALIDATION_SIGMAS)
+            if held_out:
+                psnr = validate(net, held_out, device, holes=args.holes)
             bar.set_postfix_str(" ".join(f"{v:.2f}" for v in psnr))
             n = (it % args.every) + 1
             with log.open("a", newline="") as f:
@@ -299,7 +371,8 @@ def main() -> None:
             part = checkpoint.with_suffix(".part")
             torch.save({**state, "iteration": it + 1, "seconds": seconds}, part)
             part.replace(checkpoint)
-            save_model(net, args.out / "model.safetensors", iterations=it + 1, seed=args.seed)
+            notes = {"iterations": it + 1, "seed": args.seed}
+            save_model(net, args.out / "model.safetensors", half=args.half, **notes)
             running, clock = 0.0, time.perf_counter()
 
 

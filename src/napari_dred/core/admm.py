@@ -29,7 +29,7 @@ LEARNED = 150  # iterations after which it has that share
 MISSED = 1.5  # noise levels by which that image may miss the data before it counts for less
 # How far both images may lie apart where samples are missing, likewise: in parts of the contrast
 # within so many pixels. That of a whole image tells little of what a hole in it may hold.
-APART, NEAR = 0.85, 8
+APART, NEAR = 0.6, 8
 
 
 @dataclass

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
-from napari_dred.core.denoisers.base import VIEWS, Denoiser
+from napari_dred.core.denoisers.base import VIEWS, Denoiser, in_all_views
+from napari_dred.core.fill import fill
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
 # The numbers here were found on images apart from every test set.
 FIRST_LEVEL = 75 / 255  # the highest that the denoisers of the package were trained for
-FILLED_LEVEL = 30 / 255  # the first one where holes were filled at half the size
+FILLED_LEVEL = 20 / 255  # the first one where holes are filled already
 LEAST_STEPS = 6  # that are shared between both sizes
 LEAST_LEVEL = 2 / 255
 POLISH_FROM = 1.3  # times the noise level
@@ -57,11 +58,19 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
 def descend(problem: Problem, count: int) -> Iterator[State]:
     """As `hqs`, in `count` steps.
 
-    Where holes are wide, the first third of the steps is made at half the size, the first third
-    of those at a quarter, and so on: there the holes are less wide.
+    The first third of the steps fills holes: by a network that was trained to, where there is one.
+    Otherwise, where they are wide, it is made at half the size, the first third of those steps at a
+    quarter, and so on: there the holes are less wide.
     """
     first, done = FIRST_LEVEL, 0
-    if count >= LEAST_STEPS and has_wide_holes(problem):
+    if count >= LEAST_STEPS and problem.filler is not None:
+        before = x = problem.start
+        for done, x in enumerate(fill(problem, count // 3), 1):
+            misfit = problem.misfit(problem.operator.forward(x))
+            yield State(done, problem.within(x), misfit, rms(x - before))
+            before = x
+        problem, first = replace(problem, start=x), FILLED_LEVEL
+    elif count >= LEAST_STEPS and has_wide_holes(problem):
         for state in descend(halved(problem), count // 3):
             x = doubled(state.x, problem.start)
             done = state.iteration
@@ -111,9 +120,4 @@ def calls_of(count: int) -> int:
 
 def _in_other_views(f: Denoiser, x: Tensor, level: float, k: int, count: int) -> Tensor:
     """Denoise X in the k-th of its views; in the last call in all of them."""
-    if k < count:
-        return f(x, level, k % VIEWS)
-    total = f(x, level)
-    for view in range(1, VIEWS):
-        total += f(x, level, view)
-    return total / VIEWS
+    return f(x, level, k % VIEWS) if k < count else in_all_views(f, x, level)

@@ -31,6 +31,9 @@ class Problem:
         white noise in its place, where n is correlated.
     denoiser : Denoiser
         f.
+    filler : Denoiser or None
+        A network for images with missing samples, whose level is `HOLE` in its map; None if there
+        is none, or nothing is missing that it could fill.
     bfloat16 : bool
         Whether T_Theta is evaluated in bfloat16.
     check : callable
@@ -53,6 +56,7 @@ class Problem:
     limits: tuple[float, float] = (-math.inf, math.inf)
     level: Tensor | None = None
     observed: Tensor | None = None
+    filler: Denoiser | None = None
 
     def misfit(self, hx: Tensor, fitted: Tensor | None = None) -> Tensor:
         """Mean square of Y - H X, each sample in units of its own noise level.

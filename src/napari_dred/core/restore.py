@@ -18,7 +18,7 @@ import napari_dred
 from napari_dred.core.admm import dred, total_iterations
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
-from napari_dred.core.denoisers.build import build_denoiser
+from napari_dred.core.denoisers.build import build_denoiser, build_filler
 from napari_dred.core.devices import choose_device, threads
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.given import Given, check, check_memory
@@ -84,9 +84,13 @@ def _problem(given: Given, control: Control) -> Problem:
     low, high = given.values.to_unit(np.array(given.limits))
     sigma = given.spread * given.plan.sigma / given.values.span
     assert p.denoiser is not None
-    denoiser = build_denoiser(
-        p.denoiser, len(unit), path=p.weights, device=device, bfloat16=bfloat16, check=control.check
-    )
+    named: dict[str, Any] = {
+        "path": p.weights,
+        "device": device,
+        "bfloat16": bfloat16,
+        "check": control.check,
+    }
+    denoiser = build_denoiser(p.denoiser, len(unit), **named)
     y, level = torch.from_numpy(unit)[None].to(device), None
     if given.photon_noise is not None:
         level = relative_level(
@@ -106,6 +110,9 @@ def _problem(given: Given, control: Control) -> Problem:
         boundary=p.boundary,
     ).to(device)
     operator.check = control.check
+    filler = None
+    if operator.pointwise and not given.observed.all():
+        filler = build_filler(p.denoiser, len(unit), **named)
     return Problem(
         y=y,
         start=start,
@@ -117,6 +124,7 @@ def _problem(given: Given, control: Control) -> Problem:
         limits=(float(low), float(high)),
         level=level,
         observed=torch.from_numpy(given.observed)[None].to(device),
+        filler=filler,
     )
 
 

@@ -22,6 +22,25 @@ def test_any_size(h: int, w: int, channels: int) -> None:
     assert FFDNet(channels, 8, 3)(x, torch.full((2, 1, 1, 1), 0.1)).shape == x.shape
 
 
+@settings(max_examples=15, deadline=None)
+@given(h=st.integers(1, 17), w=st.integers(1, 17), levels=st.sampled_from([1, 3]))
+def test_any_size_with_a_level_for_each_sample(h: int, w: int, levels: int) -> None:
+    x = torch.rand(2, 3, h, w)
+    net = FFDNet(3, 8, 3, by_sample=True)
+    assert net(x, torch.full((2, levels, h, w), 0.1)).shape == x.shape
+    assert net(x, torch.full((2, 1, 1, 1), 0.1)).shape == x.shape
+
+
+def test_samples_may_change_places_with_their_levels() -> None:
+    # What a network with a level for a whole pixel cannot tell apart.
+    torch.manual_seed(0)
+    x, one, other = torch.rand(1, 3, 16, 16), torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    one[:, 0, 7, 7] = other[:, 1, 7, 7] = 1
+    with torch.no_grad():
+        net = FFDNet(3, 8, 3, by_sample=True)
+        assert not torch.allclose(net(x, one), net(x, other))
+
+
 @settings(max_examples=10, deadline=None)
 @given(factor=st.floats(0.05, 20))
 def test_without_bias_it_is_positively_homogeneous(factor: float) -> None:

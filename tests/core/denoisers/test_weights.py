@@ -36,8 +36,10 @@ def test_shipped_weights_are_the_ones_that_were_listed() -> None:
     assert {path for path, _ in names.values()} == set(weights.FOLDER.glob("*.safetensors"))
     for name, (path, digest) in names.items():
         assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
-        denoiser, kind = name.split("-")
-        assert weights.load_shipped(name).channels == {"gray": 1, "color": 3}[kind]
+        denoiser, kind, *_ = name.split("-")
+        network = weights.load_shipped(name)
+        assert network.channels == {"gray": 1, "color": 3}[kind]
+        assert getattr(network, "by_sample", False) == name.endswith("-holes")
         assert denoiser in DENOISERS
 
 

@@ -52,10 +52,37 @@ def build_denoiser(
     if path is not None:
         network = weights.load(path, name)
     else:
-        colour = channels == 3 and name == "ffdnet"
-        network = weights.load_shipped(f"{name}-{'color' if colour else 'gray'}")
+        network = weights.load_shipped(f"{name}-{_kind(name, channels)}")
     if network.channels not in (1, channels):
         raise InputError(
             f"the weights {path} are for {network.channels} channels, the image has {channels}"
         )
     return NetworkDenoiser(network, device=device, bfloat16=bfloat16, check=check)
+
+
+def build_filler(
+    name: str,
+    channels: int,
+    *,
+    path: str | None,
+    device: torch.device,
+    bfloat16: bool,
+    check: Callable[[], None],
+) -> Denoiser | None:
+    """Make the network that fills holes where the same arguments of `build_denoiser` denoise.
+
+    None for other weights than those of the package, and a denoiser that has no such network.
+
+    Raises
+    ------
+    RestorationError
+        If the weights are not those that were shipped.
+    """
+    if path is not None or name != "ffdnet":
+        return None
+    network = weights.load_shipped(f"{name}-{_kind(name, channels)}-holes")
+    return NetworkDenoiser(network, device=device, bfloat16=bfloat16, check=check)
+
+
+def _kind(name: str, channels: int) -> str:
+    return "color" if channels == 3 and name == "ffdnet" else "gray"

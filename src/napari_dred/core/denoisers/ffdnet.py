@@ -29,6 +29,9 @@ class FFDNet(DenoisingNetwork):
     residual : bool
         Whether the chain predicts the noise, which is then subtracted
         (as in DnCNN), in place of the image.
+    by_sample : bool
+        Whether the map is rearranged as the image is, so that each sample of each channel has a
+        level of its own; otherwise a pixel of the sub-images has one.
     """
 
     architecture = "FFDNet"
@@ -42,6 +45,7 @@ class FFDNet(DenoisingNetwork):
         *,
         bias: bool = True,
         residual: bool = False,
+        by_sample: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -49,7 +53,9 @@ class FFDNet(DenoisingNetwork):
         self.depth = depth if depth is not None else (15 if channels == 1 else 12)
         self.bias = bias
         self.residual = residual
-        sizes = [4 * channels + 1, *[self.width] * (self.depth - 1), 4 * channels]
+        self.by_sample = by_sample
+        levels = 4 * channels if by_sample else 1
+        sizes = [4 * channels + levels, *[self.width] * (self.depth - 1), 4 * channels]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), nn.ReLU(inplace=True)]
@@ -71,7 +77,8 @@ class FFDNet(DenoisingNetwork):
         x : (N, C, H, W) float tensor
             Images on the scale where the networks were trained, [0, 1].
         sigma : (N, 1, H, W) float tensor, or (N, 1, 1, 1)
-            Standard deviation of the noise at each pixel, in the units of `x`.
+            Standard deviation of the noise at each pixel, in the units of `x`. With `by_sample`
+            it may have C channels.
 
         Returns
         -------
@@ -80,7 +87,11 @@ class FFDNet(DenoisingNetwork):
         h, w = x.shape[-2:]
         x = F.pad(x, (0, w % 2, 0, h % 2), mode="replicate")
         parts = F.pixel_unshuffle(x, 2)
-        if sigma.shape[-2:] == (1, 1):
+        if self.by_sample:
+            sigma = sigma.expand(x.shape[0], self.channels, h, w)
+            padded = F.pad(sigma, (0, w % 2, 0, h % 2), mode="replicate")
+            level = F.pixel_unshuffle(padded, 2)
+        elif sigma.shape[-2:] == (1, 1):
             level = sigma.expand(x.shape[0], 1, *parts.shape[-2:])
         else:
             sigma = F.pad(sigma, (0, w % 2, 0, h % 2), mode="replicate")

@@ -130,9 +130,11 @@ def _chain(state: dict[str, Tensor]) -> tuple[int, int, int, int] | None:
 
 def _ffdnet(state: dict[str, Tensor], residual: bool) -> DenoisingNetwork | None:
     match _chain(state):
-        case (stacked, width, _, depth) if stacked >= 5 and stacked % 4 == 1:
-            bias = "model.0.bias" in state
-            return FFDNet(stacked // 4, width, depth, bias=bias, residual=residual)
+        case (stacked, width, parts, depth) if parts >= 4 and stacked in (parts + 1, 2 * parts):
+            bias, by_sample = "model.0.bias" in state, stacked == 2 * parts
+            return FFDNet(
+                parts // 4, width, depth, bias=bias, residual=residual, by_sample=by_sample
+            )
     return None
 
 
