@@ -18,8 +18,8 @@ def fill(problem: Problem, count: int) -> Iterator[Tensor]:
     """Fill holes in `count` calls of the network.
 
     The first `PASSES` better what the one before made of the holes; the mean of the others is the
-    result. Each sees the image in another of its views. Where holes are wide, it is called at a half
-    of the size first, at a quarter before that, and so on: there the holes are less wide.
+    result. Each sees the image in another of its views. Where holes are wide, it is called at half
+    the size first, at a quarter before that, and so on: there the holes are less wide.
 
     Parameters
     ----------
