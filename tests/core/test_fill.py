@@ -15,7 +15,7 @@ from napari_dred import restore
 from napari_dred.core import hqs
 from napari_dred.core.denoisers.base import HOLE
 from napari_dred.core.denoisers.build import build_filler
-from napari_dred.core.fill import PASSES, fill
+from napari_dred.core.fill import LAST_CALLS, PASSES, fill, mixed
 from napari_dred.core.operators import Mask
 from napari_dred.core.problem import Problem
 
@@ -86,6 +86,15 @@ def test_wide_holes_are_filled_at_smaller_sizes_first():
     torch.testing.assert_close(x[..., 26], torch.full_like(x[..., 26], 0.9))
 
 
+def test_in_holes_the_mean_of_both_is_the_result_and_elsewhere_nothing_changes():
+    observed = _with_bar(40, 3)
+    problem = _problem(observed, _Watched())
+    x = torch.full((1, 1, 40, 40), 0.5)
+    made = mixed(problem, x)
+    torch.testing.assert_close(made[observed], x[observed])
+    torch.testing.assert_close(made[~observed], torch.full_like(x[~observed], 0.7))
+
+
 def test_after_the_first_passes_the_mean_of_the_views_is_given():
     answers = [torch.full((1, 1, 40, 40), float(v)) for v in (0.1, 0.2, 0.4, 0.6, 0.8)]
     given = list[Tensor]()
@@ -110,11 +119,11 @@ def test_samples_that_were_cut_off_are_taken_for_more_than_they_say():
 
 
 @pytest.mark.parametrize("count", [5, 6, 24])
-def test_a_third_of_the_steps_of_hqs_fills(count: int):
+def test_a_third_of_the_steps_of_hqs_and_the_last_one_fill(count: int):
     f = _Watched()
     states = list(hqs.descend(_problem(_with_bar(40, 1), f), count))
     assert [s.iteration for s in states] == list(range(1, count + 1))
-    assert len(f.calls) == (count // 3 if count >= hqs.LEAST_STEPS else 0)
+    assert len(f.calls) == (count // 3 + LAST_CALLS if count >= hqs.LEAST_STEPS else 0)
 
 
 def _scratched(colour: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

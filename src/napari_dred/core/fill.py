@@ -12,6 +12,7 @@ from napari_dred.core.denoisers.base import HOLE, VIEWS
 from napari_dred.core.problem import Problem
 
 PASSES = 2  # calls that each start from the last one's image: more of them drift away
+LAST_CALLS = 4  # whose mean is mixed into the result
 
 
 def fill(problem: Problem, count: int) -> Iterator[Tensor]:
@@ -32,20 +33,34 @@ def fill(problem: Problem, count: int) -> Iterator[Tensor]:
     (1, C, H, W) tensor
         The whole image, denoised too.
     """
-    assert problem.filler is not None and problem.observed is not None
-    x = problem.start
+    x = total = base = problem.start
     if has_wide_holes(problem):
         for small in fill(halved(problem), PASSES):
             x = doubled(small, problem.start)
+    y = problem.y
+    for k in range(count):
+        if k <= PASSES:
+            base, total = x, torch.zeros_like(x)
+        x = _call(problem, y, base, k)
+        total = total + x
+        yield total / max(1, k + 1 - PASSES)
+        y = problem.uncut(x)
+
+
+def mixed(problem: Problem, x: Tensor) -> Tensor:
+    """Where samples are missing, the mean of X and what the network makes of it."""
+    y = problem.uncut(x)
+    calls = [_call(problem, y, x, view) for view in range(LAST_CALLS)]
+    filled = torch.stack(calls).mean(0)
+    assert problem.observed is not None
+    return torch.where(problem.observed, x, (x + filled) / 2)
+
+
+def _call(problem: Problem, y: Tensor, x: Tensor, k: int) -> Tensor:
+    """The network's image of Y with the holes filled from X, seen in the k-th view."""
+    assert problem.filler is not None and problem.observed is not None
+    problem.check()
     observed = problem.observed.expand_as(x)
     level = problem.sigma * (torch.ones_like(x) if problem.level is None else problem.level)
     level = torch.where(observed, level, HOLE)
-    given = total = x
-    for k in range(count):
-        problem.check()
-        if k <= PASSES:
-            given = torch.where(observed, problem.uncut(x) if k else problem.y, x)
-            total = torch.zeros_like(x)
-        x = problem.filler(given, level, k % VIEWS)
-        total = total + x
-        yield total / max(1, k + 1 - PASSES)
+    return problem.filler(torch.where(observed, y, x), level, k % VIEWS)

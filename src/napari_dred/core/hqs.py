@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
 from napari_dred.core.denoisers.base import VIEWS, Denoiser, in_all_views
-from napari_dred.core.fill import fill
+from napari_dred.core.fill import fill, mixed
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
@@ -58,12 +58,13 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
 def descend(problem: Problem, count: int) -> Iterator[State]:
     """As `hqs`, in `count` steps.
 
-    The first third of the steps fills holes: by a network that was trained to, where there is one.
-    Otherwise, where they are wide, it is made at half the size, the first third of those steps at a
-    quarter, and so on: there the holes are less wide.
+    The first third of the steps fills holes: by a network that was trained to, where there is one,
+    which has a part in the last step too. Otherwise, where they are wide, it is made at half the
+    size, the first third of those steps at a quarter, and so on: there the holes are less wide.
     """
     first, done = FIRST_LEVEL, 0
-    if count >= LEAST_STEPS and problem.filler is not None:
+    filler = problem.filler if count >= LEAST_STEPS else None
+    if filler is not None:
         before = x = problem.start
         for done, x in enumerate(fill(problem, count // 3), 1):
             misfit = problem.misfit(problem.operator.forward(x))
@@ -78,7 +79,10 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
         problem, first = replace(problem, start=x), FILLED_LEVEL
     sigma = max(problem.sigma, LEAST_LEVEL)
     for state in _steps(problem, max(first, sigma), sigma, count - done):
-        yield replace(state, iteration=done + state.iteration)
+        x, k = state.x, done + state.iteration
+        if filler is not None and k == count:
+            x = problem.within(mixed(problem, x))
+        yield replace(state, x=x, iteration=k)
 
 
 def polish(problem: Problem, count: int) -> Iterator[State]:
