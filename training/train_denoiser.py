@@ -196,10 +196,15 @@ def start_from(net: DenoisingNetwork, path: Path) -> None:
     Half-way through the chain, what the layers it has not got are is nothing: the identity.
     """
     state = load_file(path)
+    if not isinstance(net, FFDNet):
+        net.load_state_dict(state)
+        return
     convs = chain(net)
+    if ("model.0.bias" in state) != net.bias:
+        raise SystemExit(f"{path}: with biases or without, as the network to train (--bias)")
     names = [f"model.{2 * k}" for k in range(sum(k.endswith(".weight") for k in state))]
     first = state["model.0.weight"]
-    if isinstance(net, FFDNet) and net.by_sample and first.shape[1] % 2:
+    if net.by_sample and first.shape[1] % 2:
         levels = 4 * net.channels
         spread = first[:, levels:].expand(-1, levels, -1, -1) / levels
         state["model.0.weight"] = torch.cat([first[:, :levels], spread], 1)

@@ -79,10 +79,12 @@ def test_each_sample_has_its_own_level():
 
 def test_wide_holes_are_filled_at_smaller_sizes_first():
     f = _Watched()
-    list(fill(_problem(_with_bar(128, 12), f), 3))
+    made = list(fill(_problem(_with_bar(128, 12), f), 3))
+    assert len(made) == 3
+    assert {x.shape for x in made} == {(1, 1, 128, 128)}
     sides = [x.shape[-1] for x, _, _ in f.calls]
-    assert sides == [32] * PASSES + [64] * PASSES + [128] * 3
-    x, _, _ = f.calls[-3]
+    assert sides == [32] * (PASSES + 1) + [64] * PASSES + [128] * 2
+    x, _, _ = f.calls[-2]
     torch.testing.assert_close(x[..., 26], torch.full_like(x[..., 26], 0.9))
 
 

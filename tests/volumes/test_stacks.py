@@ -105,7 +105,28 @@ def test_a_tile_without_known_samples_is_left_as_it_was(noisy, quick, run, tmp_p
     assert np.isfinite(made[:100]).all()
     assert np.isfinite(made[:, :100]).all()
     assert np.isnan(made[-20:, -20:]).all()
-    assert any("no sample is known" in note for note in record["notes"])
+    assert np.isfinite(made[150:, :150]).all()
+    assert any("parts, which were left" in note for note in record["notes"])
+
+
+def test_a_lost_tile_keeps_large_integers(run, quick, tmp_path):
+    rng = np.random.default_rng(0)
+    plane = (rng.normal(size=(64, 400)) * 100 + 2**31).astype(np.uint32)
+    mask = np.zeros(plane.shape, np.uint8)
+    mask[:, 200:] = 1
+    tifffile.imwrite(tmp_path / "in.tif", plane)
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    run(tmp_path / "in.tif", tmp_path / "out.tif", quick, tile=128, mask=tmp_path / "mask.tif")
+    made = tifffile.imread(tmp_path / "out.tif")
+    np.testing.assert_array_equal(made[:, 350:], plane[:, 350:])
+
+
+def test_a_colour_of_which_nothing_is_known_anywhere_is_refused(run, quick, tmp_path):
+    plane = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
+    plane[..., 0] = np.nan
+    tifffile.imwrite(tmp_path / "in.tif", plane, photometric="rgb")
+    with pytest.raises(InputError, match="a colour of which no sample is known"):
+        run(tmp_path / "in.tif", tmp_path / "out.tif", quick)
 
 
 def test_some_planes(ome, noisy, run, tmp_path):

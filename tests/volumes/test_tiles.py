@@ -61,6 +61,25 @@ def test_what_the_tiles_agree_on_is_given_back(height, width, factor):
     )
 
 
+@pytest.mark.parametrize("junk", [1e6, np.nan])
+def test_a_lost_tile_counts_only_where_no_other_does(junk):
+    image = np.random.default_rng(0).random((100, 260))
+    grid = Grid.of(image.shape, 128, 32)
+    last = len(grid.tiles) - 1
+
+    def read(number, inside):
+        part = image[grid.tiles[number].slices][inside]
+        return np.full_like(part, junk) if number == last else part
+
+    made = blend(grid, Region(0, 100, 0, 260), read, lost=[last])
+    # A quarter of what two tiles share lies at the border of the first, where it is not used.
+    reached = grid.tiles[last - 1].right - (grid.tiles[last - 1].right - grid.tiles[last].left) // 4
+    np.testing.assert_allclose(made[:, : reached - 1], image[:, : reached - 1], rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(
+        made[:, reached + 1 :], np.full_like(made[:, reached + 1 :], junk)
+    )
+
+
 def test_there_is_no_seam():
     """The step across the middle of an overlap is as high as those elsewhere."""
     rng = np.random.default_rng(1)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.denoisers.build import build_denoiser
-from napari_dred.core.hqs import calls_of
+from napari_dred.core.fill import calls_of as filler_calls_of
+from napari_dred.core.hqs import calls_of, fills
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
@@ -25,6 +26,7 @@ PROBED = (
     *("task", "method", "prior", "regulariser", "denoiser"),
     *("width", "depth", "uniform_width", "weights", "precision"),
 )
+FILLER = 1.6  # a call of the network that fills holes, in calls of the denoiser: it has more layers
 PROBES, ENOUGH = 4, 0.5  # how often it is measured; seconds after which once will do
 # What is kept for the way back through a prior, in parts of what the skip network of its width and
 # depth keeps; measured, for the task where it is most.
@@ -64,9 +66,17 @@ def estimate_memory(
 
 
 def estimate_seconds(
-    channels: int, size: tuple[int, int], p: Parameters, device: torch.device
+    channels: int,
+    size: tuple[int, int],
+    p: Parameters,
+    device: torch.device,
+    *,
+    holes: bool = False,
 ) -> float:
-    """Duration in seconds, from the speed on a small image and the number of pixels."""
+    """Duration in seconds, from the speed on a small image and the number of pixels.
+
+    `holes` says whether samples are missing that a network could fill.
+    """
     assert p.iterations is not None
     denoise, fit = _probe(
         3 if channels == 3 else 1,
@@ -83,6 +93,10 @@ def estimate_seconds(
         calls = 0 if p.regulariser == "none" else calls
         calls += calls_of(p.blend) + calls_of(p.polish)
         per_iteration = fit * p.theta_steps
+    if holes and fills(p):
+        steps = p.iterations if p.method == "hqs" else p.blend
+        assert steps is not None
+        calls += FILLER * filler_calls_of(steps) - steps // 3
     if channels != 3:
         denoise *= channels
     ratio = max(LEAST if device.type == "cpu" else 1.0, size[0] * size[1] / PROBE**2)

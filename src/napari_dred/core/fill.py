@@ -8,11 +8,16 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
-from napari_dred.core.denoisers.base import HOLE, VIEWS
+from napari_dred.core.denoisers.base import HIGHEST_LEVEL, HOLE, VIEWS
 from napari_dred.core.problem import Problem
 
 PASSES = 2  # calls that each start from the last one's image: more of them drift away
 LAST_CALLS = 4  # whose mean is mixed into the result
+
+
+def calls_of(count: int) -> int:
+    """Calls of the network that `count` steps of HQS take where holes are filled."""
+    return count // 3 + LAST_CALLS
 
 
 def fill(problem: Problem, count: int) -> Iterator[Tensor]:
@@ -20,7 +25,8 @@ def fill(problem: Problem, count: int) -> Iterator[Tensor]:
 
     The first `PASSES` better what the one before made of the holes; the mean of the others is the
     result. Each sees the image in another of its views. Where holes are wide, it is called at half
-    the size first, at a quarter before that, and so on: there the holes are less wide.
+    the size first, at a quarter before that, and so on, where the holes are less wide; that counts
+    as one.
 
     Parameters
     ----------
@@ -35,8 +41,10 @@ def fill(problem: Problem, count: int) -> Iterator[Tensor]:
     """
     x = total = base = problem.start
     if has_wide_holes(problem):
-        for small in fill(halved(problem), PASSES):
-            x = doubled(small, problem.start)
+        *_, small = fill(halved(problem), PASSES + 1)
+        x = doubled(small, problem.start)
+        count -= 1
+        yield x
     y = problem.y
     for k in range(count):
         if k <= PASSES:
@@ -62,5 +70,5 @@ def _call(problem: Problem, y: Tensor, x: Tensor, k: int) -> Tensor:
     problem.check()
     observed = problem.observed.expand_as(x)
     level = problem.sigma * (torch.ones_like(x) if problem.level is None else problem.level)
-    level = torch.where(observed, level, HOLE)
+    level = torch.where(observed, level.clamp_max(HIGHEST_LEVEL), HOLE)
     return problem.filler(torch.where(observed, y, x), level, k % VIEWS)

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
-from napari_dred.core.denoisers.base import VIEWS, Denoiser, in_all_views
+from napari_dred.core.denoisers.base import HIGHEST_LEVEL, VIEWS, Denoiser
+from napari_dred.core.denoisers.build import has_filler
 from napari_dred.core.fill import fill, mixed
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
 
 # The numbers here were found on images apart from every test set.
-FIRST_LEVEL = 75 / 255  # the highest that the denoisers of the package were trained for
-FILLED_LEVEL = 20 / 255  # the first one where holes are filled already
+FIRST_LEVEL = HIGHEST_LEVEL
+FILLED_LEVEL = 30 / 255  # the first one where holes are filled already
 LEAST_STEPS = 6  # that are shared between both sizes
 LEAST_LEVEL = 2 / 255
 POLISH_FROM = 1.3  # times the noise level
@@ -49,7 +50,7 @@ def hqs(problem: Problem, p: Parameters) -> Iterator[State]:
     Yields
     ------
     State
-        Its image is the denoiser's output.
+        Its image is the denoiser's output, or that of the network that fills holes.
     """
     assert p.iterations is not None
     return descend(problem, p.iterations)
@@ -61,10 +62,11 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     The first third of the steps fills holes: by a network that was trained to, where there is one,
     which has a part in the last step too. Otherwise, where they are wide, it is made at half the
     size, the first third of those steps at a quarter, and so on: there the holes are less wide.
+    From a filled image, sigma_k falls from 30/255.
     """
     first, done = FIRST_LEVEL, 0
-    filler = problem.filler if count >= LEAST_STEPS else None
-    if filler is not None:
+    filled = problem.filler is not None and count >= LEAST_STEPS
+    if filled:
         before = x = problem.start
         for done, x in enumerate(fill(problem, count // 3), 1):
             misfit = problem.misfit(problem.operator.forward(x))
@@ -80,7 +82,7 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     sigma = max(problem.sigma, LEAST_LEVEL)
     for state in _steps(problem, max(first, sigma), sigma, count - done):
         x, k = state.x, done + state.iteration
-        if filler is not None and k == count:
+        if filled and k == count:
             x = problem.within(mixed(problem, x))
         yield replace(state, x=x, iteration=k)
 
@@ -117,11 +119,23 @@ def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[
         yield State(k, problem.within(z), problem.misfit(hz), rms(z - previous))
 
 
+def fills(p: Parameters) -> bool:
+    """Whether a run of these (complete) parameters has steps that a network for holes makes."""
+    steps = p.iterations if p.method == "hqs" else p.blend
+    assert steps is not None
+    return steps >= LEAST_STEPS and has_filler(p.denoiser or "", p.weights)
+
+
 def calls_of(count: int) -> int:
-    """Calls of the denoiser that `count` iterations take: the last one takes all views."""
+    """Calls of the denoiser in `count` iterations without holes: the last one takes all views."""
     return count and count - 1 + VIEWS
 
 
 def _in_other_views(f: Denoiser, x: Tensor, level: float, k: int, count: int) -> Tensor:
     """Denoise X in the k-th of its views; in the last call in all of them."""
-    return f(x, level, k % VIEWS) if k < count else in_all_views(f, x, level)
+    if k < count:
+        return f(x, level, k % VIEWS)
+    total = f(x, level)
+    for view in range(1, VIEWS):
+        total += f(x, level, view)
+    return total / VIEWS

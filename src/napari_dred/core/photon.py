@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_dred.core.denoisers.base import Denoiser
+from napari_dred.core.denoisers.base import HIGHEST_LEVEL, Denoiser
 from napari_dred.core.noise import CLIPPED_WITHIN, level_of_patches
 
 SIDE, GROUPS, MAX_PATCHES = 5, 16, 40_000
@@ -19,7 +19,6 @@ ROBUST = 0.3  # texture only adds: groups that lie so much above the line count 
 # Tuned so that no photograph with Gaussian noise passes and every micrograph of single photons
 # does: those reach 1.00, 0.05 and 2, such photographs 0.97, 0.1 and 1.8, and seldom two of them.
 MIN_CORRELATION, MAX_DEVIATION, MIN_RATIO = 0.98, 0.08, 1.5
-HIGHEST_LEVEL = 75 / 255  # that FFDNet was trained for
 SMOOTHING, ROUNDS = 2.0, 2
 
 

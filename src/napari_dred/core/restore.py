@@ -22,7 +22,7 @@ from napari_dred.core.denoisers.build import build_denoiser, build_filler
 from napari_dred.core.devices import choose_device, threads
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.given import Given, check, check_memory
-from napari_dred.core.hqs import hqs
+from napari_dred.core.hqs import fills, hqs
 from napari_dred.core.noise import fill_nearest
 from napari_dred.core.operators import build_operator
 from napari_dred.core.parameters import Parameters
@@ -111,7 +111,7 @@ def _problem(given: Given, control: Control) -> Problem:
     ).to(device)
     operator.check = control.check
     filler = None
-    if operator.pointwise and not given.observed.all():
+    if operator.pointwise and not given.observed.all() and fills(p):
         filler = build_filler(p.denoiser, len(unit), **named)
     return Problem(
         y=y,

@@ -98,8 +98,8 @@ class Scan:
         Pixels that are masked; and those that are masked or not finite.
     regions : tuple of Region
         What of it is to be restored.
-    unknown : tuple of Region
-        Which of these have no known sample and are left as they are.
+    lost : tuple of int
+        Numbers of those that have no known sample, or none of a colour, and are left as they are.
     """
 
     place: Place
@@ -108,7 +108,7 @@ class Scan:
     masked: int
     missing: int
     regions: tuple[Region, ...]
-    unknown: tuple[Region, ...] = ()
+    lost: tuple[int, ...] = ()
 
     @property
     def known(self) -> bool:

@@ -33,6 +33,7 @@ from napari_dred.volumes.regions import (
     any_known,
     count_missing,
     observed,
+    reach,
     solve_region,
 )
 from napari_dred.volumes.tasks import sample_places
@@ -41,6 +42,7 @@ from napari_dred.volumes.tiles import LONGEST, blend, tiling
 if TYPE_CHECKING:
     from napari_dred.core.calibration import Calibration
 
+_UNKNOWN = "no known sample, or none of a colour,"
 _TOO_EARLY = "stopped before a plane was restored: there is no image yet"
 
 
@@ -239,10 +241,11 @@ def _solve_plane(
         return
     whole = wholes[given.planes.channel_of(index)]
     known = observed(image, mask)
+    margin = max(MARGIN, reach(p, given.psf))
     if region is not None and not any_known(
-        known[region.grown(MARGIN).clipped(*known.shape[:2]).slices]
+        known[region.grown(margin).clipped(*known.shape[:2]).slices]
     ):
-        note = "has no known sample in the region or next to it and was left as it was"
+        note = f"has {_UNKNOWN} in the region or next to it and was left as it was"
         yield _Made(unrestored(image, p, region), note=note)
         return
     if p.keep_observed and known.all():
@@ -258,11 +261,11 @@ def _solve_plane(
     # What is kept and what is rounded is so once, when the tiles are blended.
     in_tiles = p.replace(keep_observed=False, output_dtype="float32")
     parts: list[NDArray[Any]] = []
-    total, result, lost = 0, None, 0
+    total, result, lost = 0, None, list[int]()
     for tile in grid.tiles:
         if not any_known(known[tile.slices]):
-            parts.append(unrestored(image[tile.slices], in_tiles, None))
-            lost += 1
+            lost.append(len(parts))
+            parts.append(unrestored(image[tile.slices], p, None))
             continue
         part = None if mask is None else mask[tile.slices]
         for record in given.solve(image[tile.slices], part, None, parameters=in_tiles, **options):
@@ -282,15 +285,15 @@ def _solve_plane(
         if given.control.cancelled:
             return
     if result is None:
-        note = "has no tile in which each channel has a known sample and was left as it was"
+        note = f"has {_UNKNOWN} in each of its tiles and was left as it was"
         yield _Made(unrestored(image, p, None), note=note)
         return
     block = Region(0, height * p.scale, 0, width * p.scale)
-    made = blend(grid, block, lambda n, at: parts[n][at], image.shape[2:], p.scale)
+    made = blend(grid, block, lambda n, at: parts[n][at], image.shape[2:], p.scale, lost)
     made = _as_result(made, image.dtype, p, whole)
     if p.keep_observed:
         made = np.where(known, image.astype(made.dtype), made)
-    note = f"has no known sample in {lost} of its {len(parts)} tiles, left as they were"
+    note = f"has {_UNKNOWN} in {len(lost)} of its {len(parts)} tiles, which were left as they were"
     yield _Made(made, result, note if lost else "")
 
 

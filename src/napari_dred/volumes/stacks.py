@@ -135,14 +135,20 @@ def _restore(
             )
         notes += [f"Plane {place} has no known sample and was left as it was." for place in unknown]
         notes += [
-            f"Plane {s.place}, pixels {region}: no sample is known; they were left as they were."
+            f"Plane {s.place} has no known sample, or none of a colour, in {len(s.lost)} of its "
+            f"{len(s.regions)} parts, which were left as they were."
             for s in mine
-            for region in s.unknown
+            if s.lost
         ]
         mine = [s for s in mine if s.known]
         wholes[channel] = measure(job, channel, mine)
         notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))
-    regions = {s.place: s.regions for s in scans}
+    regions, lost = {s.place: s.regions for s in scans}, {s.place: s.lost for s in scans}
+    if all(len(s.lost) == len(s.regions) for s in scans):
+        raise InputError(
+            f"{plan.source}: nothing can be restored: each part of each plane has a colour of "
+            "which no sample is known"
+        )
     total = sum(len(regions[place]) for place in left)
     for note in notes:
         yield Progress(0, total, note)
@@ -157,7 +163,8 @@ def _restore(
         for _ in pool.run(restore_part, calls):
             done += 1
             yield Progress(done, total)
-        for _ in pool.run(put_down, [(job, wholes[c.c], c, regions[c]) for c in places]):
+        ends = [(job, wholes[c.c], c, regions[c], lost[c]) for c in places]
+        for _ in pool.run(put_down, ends):
             pass
     record = plan.record(wholes, notes)
     ranges = {s.place.c: (math.inf, -math.inf) for s in scans}

@@ -51,14 +51,13 @@ def scan(job: Job, place: Place) -> Scan:
                 low, high = min(low, float(samples.min())), max(high, float(samples.max()))
         regions = job.grid.tiles if marked is None else regions_around(marked)
         regions = regions if low <= high else ()
-        lost = () if not missing else _without_samples(reader, place, regions)
+        lost = tuple(
+            n
+            for n, region in enumerate(regions)
+            if missing >= math.prod(region.shape)
+            and not any_known(reader.observed(place, region.slices))
+        )
     return Scan(place, low, high, masked, missing, regions, lost)
-
-
-def _without_samples(
-    reader: Reader, place: Place, regions: tuple[Region, ...]
-) -> tuple[Region, ...]:
-    return tuple(r for r in regions if not any_known(reader.observed(place, r.slices)))
 
 
 def measure(job: Job, channel: int, scans: list[Scan]) -> Calibration:
@@ -122,7 +121,7 @@ def restore_part(job: Job, whole: Calibration, place: Place, number: int, region
         known = reader.observed(place, region.slices)
     made, seconds = image, 0.0
     if not any_known(known):
-        made = unrestored(image, p, None)
+        made = unrestored(image, job.parameters, None)
     elif not (job.parameters.keep_observed and known.all()):
         try:
             result = restore(image, mask, psf=job.psf, parameters=_placed(p), calibration=whole)
@@ -149,7 +148,13 @@ def _placed(p: Parameters) -> Parameters:
     return p.replace(device=f"cuda:{number % torch.cuda.device_count()}")
 
 
-def put_down(job: Job, whole: Calibration, place: Place, regions: tuple[Region, ...]) -> Place:
+def put_down(
+    job: Job,
+    whole: Calibration,
+    place: Place,
+    regions: tuple[Region, ...],
+    lost: tuple[int, ...] = (),
+) -> Place:
     """Put a plane together from its restored parts, into the array that is made."""
     if job.done(place).exists():
         return place
@@ -175,7 +180,7 @@ def put_down(job: Job, whole: Calibration, place: Place, regions: tuple[Region, 
             elif job.untiled:
                 image = part_of(0, block.slices)
             else:
-                image = blend(job.grid, block, part_of, colours, factor)
+                image = blend(job.grid, block, part_of, colours, factor, lost)
             if image.dtype != target.dtype:
                 image = whole.values.restore_dtype(image, target.dtype)
             if given and (job.parameters.keep_observed or job.around_mask):

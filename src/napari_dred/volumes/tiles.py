@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +149,7 @@ def blend(
     read: Callable[[int, tuple[slice, slice]], NDArray[Any]],
     samples: tuple[int, ...] = (),
     factor: int = 1,
+    lost: Collection[int] = (),
 ) -> NDArray[np.float64]:
     """Put a rectangle of the plane together from the tiles that lie on it.
 
@@ -163,13 +164,35 @@ def blend(
         (C,) for colour.
     factor : int
         Restored pixels along each side for one of the grid's.
+    lost : collection of int
+        Numbers of tiles that count only where no other does.
 
     Returns
     -------
     (h, w) or (h, w, C) float64 array
     """
+    if lost:
+        good = [n for n in range(len(grid.tiles)) if n not in lost]
+        (made, counts), (rest, _) = (
+            _sum(grid, block, read, samples, factor, n) for n in (good, lost)
+        )
+        return np.where(counts > 0, made / np.where(counts > 0, counts, 1), rest)
+    return _sum(grid, block, read, samples, factor, range(len(grid.tiles)))[0]
+
+
+def _sum(
+    grid: Grid,
+    block: Region,
+    read: Callable[[int, tuple[slice, slice]], NDArray[Any]],
+    samples: tuple[int, ...],
+    factor: int,
+    numbers: Iterable[int],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The weighted sum of some tiles, and how much they count together."""
     total = np.zeros((*block.shape, *samples))
-    for number, tile in enumerate(grid.tiles):
+    counted = np.zeros((*block.shape, *(1 for _ in samples)))
+    for number in numbers:
+        tile = grid.tiles[number]
         top, left = tile.top * factor, tile.left * factor
         bottom, right = tile.bottom * factor, tile.right * factor
         rows = slice(max(block.top, top), min(block.bottom, bottom))
@@ -191,7 +214,8 @@ def blend(
         # Where a tile counts for nothing, what it is there (not a number, say) does not matter.
         counts = weights[..., None] if samples else weights
         total[place] += np.multiply(part, counts, out=np.zeros(part.shape), where=counts > 0)
-    return total
+        counted[place] += counts
+    return total, counted
 
 
 def regions_around(mask: NDArray[np.bool_], margin: int = MARGIN) -> tuple[Region, ...]:

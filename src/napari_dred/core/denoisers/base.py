@@ -14,6 +14,7 @@ from napari_dred.core.precision import autocast
 
 TILE = 1024  # side of the tiles of a large image; even
 TILE_CPU = 384  # of larger ones, a processor's caches do not hold the features
+HIGHEST_LEVEL = 75 / 255  # that the networks of the package were trained for
 HOLE = 1.0  # the level that a network trained to fill holes takes for "missing"
 VIEWS = 8  # of an image: turned by 0 to 3 quarters, as it is or mirrored
 STEP, MAX_STEPS = 1.5, 6  # between the levels that stand for a map: their ratio; how many
@@ -40,14 +41,6 @@ def in_view(f: Denoiser, x: Tensor, sigma: float | Tensor, view: int) -> Tensor:
 
     out = f(seen(x), seen(sigma) if isinstance(sigma, Tensor) else sigma)
     return (out.flip(-1) if mirrored else out).rot90(-turns, (-2, -1))
-
-
-def in_all_views(f: Denoiser, x: Tensor, sigma: float | Tensor) -> Tensor:
-    """The mean of X denoised in each of the `VIEWS`."""
-    total = f(x, sigma)
-    for view in range(1, VIEWS):
-        total += f(x, sigma, view)
-    return total / VIEWS
 
 
 class DenoisingNetwork(nn.Module):

@@ -60,6 +60,11 @@ def build_denoiser(
     return NetworkDenoiser(network, device=device, bfloat16=bfloat16, check=check)
 
 
+def has_filler(name: str, path: str | None) -> bool:
+    """Whether the package has a network for holes that goes with a denoiser."""
+    return name == "ffdnet" and path is None
+
+
 def build_filler(
     name: str,
     channels: int,
@@ -78,7 +83,7 @@ def build_filler(
     RestorationError
         If the weights are not those that were shipped.
     """
-    if path is not None or name != "ffdnet":
+    if not has_filler(name, path):
         return None
     network = weights.load_shipped(f"{name}-{_kind(name, channels)}-holes")
     return NetworkDenoiser(network, device=device, bfloat16=bfloat16, check=check)
