@@ -79,11 +79,11 @@ def test_each_sample_has_its_own_level():
 
 def test_wide_holes_are_filled_at_smaller_sizes_first():
     f = _Watched()
-    made = list(fill(_problem(_with_bar(128, 12), f), 3))
+    made = list(fill(_problem(_with_bar(128, 40), f), 3))
     assert len(made) == 3
     assert {x.shape for x in made} == {(1, 1, 128, 128)}
     sides = [x.shape[-1] for x, _, _ in f.calls]
-    assert sides == [32] * (PASSES + 1) + [64] * PASSES + [128] * 2
+    assert sides == [64] * (PASSES + 1) + [128] * 2
     x, _, _ = f.calls[-2]
     torch.testing.assert_close(x[..., 26], torch.full_like(x[..., 26], 0.9))
 
@@ -95,6 +95,12 @@ def test_in_holes_the_mean_of_both_is_the_result_and_elsewhere_nothing_changes()
     made = mixed(problem, x)
     torch.testing.assert_close(made[observed], x[observed])
     torch.testing.assert_close(made[~observed], torch.full_like(x[~observed], 0.7))
+
+
+def test_holes_as_wide_as_it_was_trained_for_are_filled_as_they_are():
+    f = _Watched()
+    list(fill(_problem(_with_bar(128, 18), f), 3))
+    assert {x.shape[-1] for x, _, _ in f.calls} == {128}
 
 
 def test_after_the_first_passes_the_mean_of_the_views_is_given():

@@ -16,18 +16,21 @@ LEAST_SIDE = 32  # pixels of the smaller image
 WIDE = 0.25
 
 
-def has_wide_holes(problem: Problem) -> bool:
-    """Whether most of what is missing would be so at half the size, which `halved` can give.
+def has_wide_holes(problem: Problem, side: int = 2) -> bool:
+    """Whether holes are so wide that they are better filled at half the size first.
 
-    Narrow holes are better filled as they are.
+    They are if much of what is missing lies in squares of `side` pixels that are missing as a
+    whole, and `halved` can give that problem.
     """
     observed = problem.observed
     if observed is None or problem.level is not None or not problem.operator.pointwise:
         return False
     if min(observed.shape[-2:]) < 2 * LEAST_SIDE:
         return False
-    known, _ = _known(observed)
-    return bool((~known).float().mean() > WIDE * (~observed).float().mean())
+    h, w = observed.shape[-2:]
+    padded = F.pad(observed.float(), (0, -w % side, 0, -h % side))
+    missing = F.max_pool2d(padded, side) == 0
+    return bool(missing.float().mean() > WIDE * (~observed).float().mean())
 
 
 def halved(problem: Problem) -> Problem:

@@ -11,6 +11,7 @@ from napari_dred.core.coarse import doubled, halved, has_wide_holes
 from napari_dred.core.denoisers.base import HIGHEST_LEVEL, HOLE, VIEWS
 from napari_dred.core.problem import Problem
 
+WIDE = 16  # pixels that a hole has at least which is better filled at a smaller size first
 PASSES = 2  # calls that each start from the last one's image: more of them drift away
 LAST_CALLS = 4  # whose mean is mixed into the result
 
@@ -40,7 +41,7 @@ def fill(problem: Problem, count: int) -> Iterator[Tensor]:
         The whole image, denoised too.
     """
     x = total = base = problem.start
-    if has_wide_holes(problem):
+    if has_wide_holes(problem, WIDE):
         *_, small = fill(halved(problem), PASSES + 1)
         x = doubled(small, problem.start)
         count -= 1

@@ -18,7 +18,7 @@ from napari_dred.core.problem import Problem, State, rms
 
 # The numbers here were found on images apart from every test set.
 FIRST_LEVEL = HIGHEST_LEVEL
-FILLED_LEVEL = 30 / 255  # the first one where holes are filled already
+FILLED_LEVEL = 20 / 255  # the first one where holes are filled already
 LEAST_STEPS = 6  # that are shared between both sizes
 LEAST_LEVEL = 2 / 255
 POLISH_FROM = 1.3  # times the noise level
@@ -62,7 +62,7 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     The first third of the steps fills holes: by a network that was trained to, where there is one,
     which has a part in the last step too. Otherwise, where they are wide, it is made at half the
     size, the first third of those steps at a quarter, and so on: there the holes are less wide.
-    From a filled image, sigma_k falls from 30/255.
+    From a filled image, sigma_k falls from 20/255.
     """
     first, done = FIRST_LEVEL, 0
     filled = problem.filler is not None and count >= LEAST_STEPS
