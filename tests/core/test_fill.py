@@ -11,9 +11,10 @@ from skimage import data
 from torch import Tensor
 
 import napari_dred.core.restore as restore_module
-from napari_dred import restore
+from napari_dred import Result, Step, restore, solve
 from napari_dred.core import hqs
-from napari_dred.core.denoisers.base import HOLE
+from napari_dred.core.control import Control
+from napari_dred.core.denoisers.base import HIGHEST_LEVEL, HOLE
 from napari_dred.core.denoisers.build import build_filler
 from napari_dred.core.fill import LAST_CALLS, PASSES, fill, mixed
 from napari_dred.core.operators import Mask
@@ -67,6 +68,38 @@ def test_each_call_gets_the_data_and_what_the_last_one_made_of_the_holes():
         torch.testing.assert_close(x[~observed], torch.full_like(x[~observed], filling))
         assert (level[~observed] == HOLE).all()
         torch.testing.assert_close(level[observed], torch.full_like(level[observed], 0.1))
+
+
+def test_a_sample_is_missing_of_its_own_channel_only():
+    observed = torch.ones(1, 3, 40, 40, dtype=torch.bool)
+    observed[:, 1, 7, 7] = False
+    f = _Watched()
+    y = torch.full((1, 3, 40, 40), 0.5)
+    problem = _problem(observed, f, y=y * observed, start=y)
+    *_, x = fill(problem, 3)
+    for _, level, _ in f.calls:
+        assert level.shape == x.shape
+        assert (level == HOLE).sum() == 1
+        assert level[0, 1, 7, 7] == HOLE
+
+
+def test_a_run_stopped_while_holes_are_filled_keeps_the_image():
+    clean, y, mask = _scratched(colour=False)
+    control = Control()
+    for record in solve(y, mask, preset="preview", control=control):
+        if isinstance(record, Step):
+            assert record.iteration <= 2
+            control.stop()
+    assert isinstance(record, Result)
+    assert record.stop_reason == "stopped"
+    assert np.abs(record.image[mask].astype(float) - clean[mask]).mean() < 20
+
+
+def test_levels_above_those_of_the_training_are_not_taken_for_holes():
+    observed, f = _with_bar(40, 1), _Watched()
+    list(fill(_problem(observed, f, sigma=1.5), 1))
+    (_, level, _) = f.calls[0]
+    assert (level[observed] == HIGHEST_LEVEL).all()
 
 
 def test_each_sample_has_its_own_level():
