@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.fill import calls_of as filler_calls_of
-from napari_dred.core.hqs import calls_of, fills
+from napari_dred.core.hqs import calls_of, fills, steps_of
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
@@ -94,8 +94,7 @@ def estimate_seconds(
         calls += calls_of(p.blend) + calls_of(p.polish)
         per_iteration = fit * p.theta_steps
     if holes and fills(p):
-        steps = p.iterations if p.method == "hqs" else p.blend
-        assert steps is not None
+        steps = steps_of(p)
         calls += FILLER * filler_calls_of(steps) - steps // 3
     if channels != 3:
         denoise *= channels

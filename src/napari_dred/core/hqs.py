@@ -119,11 +119,16 @@ def _steps(problem: Problem, first: float, last: float, count: int) -> Iterator[
         yield State(k, problem.within(z), problem.misfit(hz), rms(z - previous))
 
 
-def fills(p: Parameters) -> bool:
-    """Whether a run of these (complete) parameters has steps that a network for holes makes."""
+def steps_of(p: Parameters) -> int:
+    """Steps of HQS with which a run of these (complete) parameters begins."""
     steps = p.iterations if p.method == "hqs" else p.blend
     assert steps is not None
-    return steps >= LEAST_STEPS and has_filler(p.denoiser or "", p.weights)
+    return steps
+
+
+def fills(p: Parameters) -> bool:
+    """Whether a network for holes makes some of these steps, where there are holes."""
+    return steps_of(p) >= LEAST_STEPS and has_filler(p.denoiser or "", p.weights)
 
 
 def calls_of(count: int) -> int:
