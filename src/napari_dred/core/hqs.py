@@ -12,6 +12,8 @@ from torch import Tensor
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
 from napari_dred.core.denoisers.base import HIGHEST_LEVEL, VIEWS, Denoiser
 from napari_dred.core.denoisers.build import has_filler
+from napari_dred.core.enlarge import STEPS as SMALL_STEPS
+from napari_dred.core.enlarge import at_its_own_size, enlarging
 from napari_dred.core.fill import fill, mixed
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
@@ -62,8 +64,16 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     The first third of the steps fills holes: by a network that was trained to, where there is one,
     which has a part in the last step too. Otherwise, where they are wide, it is made at half the
     size, the first third of those steps at a quarter, and so on: there the holes are less wide.
-    From a filled image, sigma_k falls from 20/255.
+    From a filled image, sigma_k falls from 20/255. Where X is to be larger than Y, see
+    `at_its_own_size`.
     """
+    small = at_its_own_size(problem)
+    if small is not None:
+        *_, state = descend(small, SMALL_STEPS)
+        for state in descend(enlarging(problem, state.x), count):
+            misfit = problem.misfit(problem.operator.forward(state.x))
+            yield replace(state, x=problem.within(state.x), loss=misfit)
+        return
     first, done = FIRST_LEVEL, 0
     filled = problem.filler is not None and count >= LEAST_STEPS
     if filled:

@@ -111,7 +111,7 @@ def _problem(given: Given, control: Control) -> Problem:
     ).to(device)
     operator.check = control.check
     filler = None
-    if operator.pointwise and not given.observed.all() and fills(p):
+    if (p.scale > 1 or operator.pointwise) and not given.observed.all() and fills(p):
         filler = build_filler(p.denoiser, len(unit), **named)
     return Problem(
         y=y,
