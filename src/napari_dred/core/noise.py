@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
+from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
+
 # Of patches, the largest of which there are enough without a missing sample.
 SIDES_GRAY, SIDES_COLOUR = (8, 5, 3), (6, 4, 3)
 MAX_PATCHES = 20_000
@@ -17,7 +19,6 @@ MAX_PATCHES = 20_000
 PATCHES_A_SAMPLE = 16, 4
 MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
-CLIPPED_WITHIN = 2.5  # standard deviations from an end of the range, where noise is cut off
 
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
@@ -136,7 +137,8 @@ def estimate_sigma(
     """Estimate the standard deviation of white Gaussian noise.
 
     From the eigenvalues of the covariance of small patches (Chen, Zhu and Heng,
-    2015), which fine texture disturbs much less than it does wavelets.
+    2015), which fine texture disturbs much less than it does wavelets; where it does, the flattest
+    places of the image tell that it cannot be so high (`highest_level`).
 
     Parameters
     ----------
@@ -155,6 +157,16 @@ def estimate_sigma(
     if min(image.shape[1:]) < 2:
         return 0.0
     image = image.astype(np.float64)
+    level = _with_texture(image, observed, limits)
+    return min(level, highest_level(image, observed, limits, level)) if level else 0.0
+
+
+def _with_texture(
+    image: NDArray[np.float64],
+    observed: NDArray[np.bool_],
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> float:
+    """The same, where texture as fine as noise may count as such."""
     each = [_from_patches(c[None], o[None], limits) for c, o in zip(image, observed, strict=True)]
     different = _different(image, observed, each)
     if not different:
@@ -246,7 +258,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     rest = observed & ~at_end
     if not rest.any(axis=(1, 2)).all():
         return none
-    sigma = estimate_sigma(image, rest)
+    sigma = _with_texture(image.astype(np.float64), rest)  # impulses stand out from that too
     around = _medians(image, observed)
 
     def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:

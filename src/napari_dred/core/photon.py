@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_dred.core.denoisers.base import HIGHEST_LEVEL, Denoiser
-from napari_dred.core.noise import CLIPPED_WITHIN, level_of_patches
+from napari_dred.core.flattest import CLIPPED_WITHIN
+from napari_dred.core.noise import level_of_patches
 
 SIDE, GROUPS, MAX_PATCHES = 5, 16, 40_000
 ROBUST = 0.3  # texture only adds: groups that lie so much above the line count half
