@@ -170,8 +170,8 @@ def check(
     if p.device == "auto" and device.type == "cpu":
         notes.append("No GPU was found: running on the CPU.")
     with threads(p.threads):
-        filled = holes and (p.scale > 1 or kernel is None)
-        seconds = estimate_seconds(len(planes), size, p, device, holes=filled)
+        pointwise = p.scale == 1 and kernel is None
+        seconds = estimate_seconds(len(planes), size, p, device, holes=holes and pointwise)
     plan = Plan(
         task=task,
         shape=(*size, *a.shape[2:]),

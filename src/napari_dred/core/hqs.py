@@ -69,13 +69,13 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     """
     small = at_its_own_size(problem)
     if small is not None:
-        *_, state = descend(small, SMALL_STEPS)
-        for state in descend(enlarging(problem, state.x), count):
+        *_, restored = descend(small, SMALL_STEPS)
+        for state in descend(enlarging(problem, restored.x), count):
             misfit = problem.misfit(problem.operator.forward(state.x))
             yield replace(state, x=problem.within(state.x), loss=misfit)
         return
     first, done = FIRST_LEVEL, 0
-    filled = problem.filler is not None and count >= LEAST_STEPS
+    filled = problem.filler is not None and problem.operator.pointwise and count >= LEAST_STEPS
     if filled:
         before = x = problem.start
         for done, x in enumerate(fill(problem, count // 3), 1):

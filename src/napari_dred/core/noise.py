@@ -156,9 +156,9 @@ def estimate_sigma(
     """
     if min(image.shape[1:]) < 2:
         return 0.0
-    image = image.astype(np.float64)
-    level = _with_texture(image, observed, limits)
-    return min(level, highest_level(image, observed, limits, level)) if level else 0.0
+    samples: NDArray[np.float64] = image.astype(np.float64)
+    level = _with_texture(samples, observed, limits)
+    return min(level, highest_level(samples, observed, limits, level)) if level else 0.0
 
 
 def _with_texture(

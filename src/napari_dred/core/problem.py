@@ -32,8 +32,8 @@ class Problem:
     denoiser : Denoiser
         f.
     filler : Denoiser or None
-        A network for images with missing samples, whose level is `HOLE` in its map; None if there
-        is none, or nothing is missing that it could fill.
+        A network for images with missing samples, whose level is `HOLE` in its map, to be used
+        where H is pointwise; None if there is none, or nothing is missing that it could fill.
     bfloat16 : bool
         Whether T_Theta is evaluated in bfloat16.
     check : callable

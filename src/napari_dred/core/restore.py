@@ -20,6 +20,7 @@ from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.build import build_denoiser, build_filler
 from napari_dred.core.devices import choose_device, threads
+from napari_dred.core.enlarge import FACTOR
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.given import Given, check, check_memory
 from napari_dred.core.hqs import fills, hqs
@@ -111,7 +112,7 @@ def _problem(given: Given, control: Control) -> Problem:
     ).to(device)
     operator.check = control.check
     filler = None
-    if (p.scale > 1 or operator.pointwise) and not given.observed.all() and fills(p):
+    if (p.scale >= FACTOR or operator.pointwise) and not given.observed.all() and fills(p):
         filler = build_filler(p.denoiser, len(unit), **named)
     return Problem(
         y=y,

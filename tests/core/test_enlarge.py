@@ -1,0 +1,147 @@
+"""Super-resolution in two steps: when, and what either step is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import Tensor
+
+from napari_dred import restore
+from napari_dred.core import hqs as hqs_module
+from napari_dred.core.enlarge import FACTOR, at_its_own_size, enlarging
+from napari_dred.core.operators import Compose, Downsample, Identity, Mask, build_operator
+from napari_dred.core.photon import Uneven
+from napari_dred.core.problem import Problem
+
+
+def _keep(x: Tensor, _sigma: float | Tensor, _view: int = 0) -> Tensor:
+    return x
+
+
+def _problem(factor: int, observed: Tensor | None = None, **changes: object) -> Problem:
+    y = torch.rand(1, 1, 8, 12, generator=torch.Generator().manual_seed(0)) / 2
+    observed = torch.ones(1, 1, 8, 12, dtype=torch.bool) if observed is None else observed
+    problem = Problem(
+        y=y * observed,
+        start=torch.full((1, 1, 8 * factor, 12 * factor), 0.25),
+        operator=build_operator((8, 12), observed=observed, factor=factor),
+        sigma=0.1,
+        denoiser=_keep,
+        bfloat16=False,
+        check=lambda: None,
+        limits=(0.0, 1.0),
+        observed=observed,
+    )
+    return dataclasses.replace(problem, **changes)  # type: ignore[arg-type]
+
+
+def _with_a_hole() -> Tensor:
+    observed = torch.ones(1, 1, 8, 12, dtype=torch.bool)
+    observed[..., 3:5, 4:6] = False
+    return observed
+
+
+@pytest.mark.parametrize(
+    ("factor", "holes", "sigma", "first"),
+    [
+        (1, False, 0.1, False),
+        (1, True, 0.1, False),
+        (2, False, 0.1, False),
+        (2, True, 0.1, False),
+        (FACTOR, False, 0.1, True),
+        (FACTOR, False, 0.0, False),
+        (8, True, 0.0, False),
+        (8, True, 0.1, True),
+    ],
+)
+def test_y_is_restored_first_where_that_is_better(
+    factor: int, holes: bool, sigma: float, first: bool
+):
+    problem = _problem(factor, _with_a_hole() if holes else None, sigma=sigma)
+    assert (at_its_own_size(problem) is not None) is first
+
+
+def test_the_first_step_has_the_samples_and_their_noise():
+    problem = _problem(4)
+    small = at_its_own_size(problem)
+    assert small is not None
+    assert isinstance(small.operator, Identity)
+    torch.testing.assert_close(small.start, problem.y)
+    assert (small.sigma, small.limits) == (problem.sigma, problem.limits)
+
+
+def test_holes_of_the_first_step_begin_with_what_the_start_has_there():
+    observed = _with_a_hole()
+    problem = _problem(4, observed)
+    small = at_its_own_size(problem)
+    assert small is not None
+    assert isinstance(small.operator, Mask)
+    torch.testing.assert_close(small.start[observed], problem.y[observed])
+    torch.testing.assert_close(small.start[~observed], torch.full((4,), 0.25))
+
+
+@pytest.mark.parametrize("blurred", [False, True])
+def test_the_second_step_has_neither_holes_nor_cut_off_samples(blurred: bool):
+    observed = _with_a_hole()
+    kernel = np.ones((3, 3)) / 9 if blurred else None
+    operator = build_operator((8, 12), observed=observed, factor=4, kernel=kernel)
+    problem = _problem(4, observed, operator=operator)
+    y = torch.full_like(problem.y, 0.4)
+    left = enlarging(problem, y)
+    assert isinstance(left.operator, Compose if blurred else Downsample)
+    x = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
+    seen = problem.operator.forward(x)
+    torch.testing.assert_close(left.operator.forward(x)[observed], seen[observed])
+    assert left.y is y
+    assert left.observed is None
+    assert left.limits == (-math.inf, math.inf)
+    assert left.sigma < 1 / 255
+    assert at_its_own_size(left) is None
+
+
+def test_uneven_noise_is_in_the_first_step_alone():
+    level = torch.linspace(0.5, 1.5, 96).view(1, 1, 8, 12)
+    fine = torch.nn.functional.interpolate(level, scale_factor=4)
+    problem = _problem(4, level=level, denoiser=Uneven(_keep, fine))
+    small = at_its_own_size(problem)
+    assert small is not None
+    assert isinstance(small.denoiser, Uneven)
+    torch.testing.assert_close(small.denoiser(small.y, 0.1), problem.y)  # its map has Y's size
+    left = enlarging(problem, problem.y)
+    assert left.denoiser is _keep
+    assert left.level is None
+
+
+def test_holes_in_an_image_without_noise_are_left_to_the_data_step(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clean, y, mask = _half_and_noisy(4, missing=0.1)
+    monkeypatch.setattr(hqs_module, "fill", lambda *_: pytest.fail("a network filled holes"))
+    made = restore(y, mask, preset="preview", scale=4, sigma=0.0, iterations=6).image
+    assert made.shape == clean.shape
+
+
+def _half_and_noisy(factor: int, missing: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    clean = data.camera()[128:384, 128:384].astype(np.float32) / 255
+    small = Downsample((256, 256), factor).forward(torch.from_numpy(clean)[None, None])[0, 0]
+    rng = np.random.default_rng(0)
+    y = small.numpy() + rng.normal(0, 0.12, small.shape).astype(np.float32)
+    return clean, y, rng.random(y.shape) < missing
+
+
+@pytest.mark.parametrize(("factor", "missing"), [(4, 0.0), (8, 0.2)])
+def test_it_is_better_than_at_once(factor: int, missing: float, monkeypatch: pytest.MonkeyPatch):
+    clean, y, mask = _half_and_noisy(factor, missing)
+
+    def error() -> float:
+        made = restore(y, mask, preset="preview", scale=factor, noise="gaussian", threads=1).image
+        return float(np.square(made - clean).mean())
+
+    in_two_steps = error()
+    monkeypatch.setattr(hqs_module, "at_its_own_size", lambda _problem: None)
+    assert in_two_steps < 0.99 * error()
