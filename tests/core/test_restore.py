@@ -466,6 +466,14 @@ def test_gray_kept_as_colour_is_restored_as_gray(alpha: int) -> None:
         np.testing.assert_array_equal(colour.image[..., k], gray.image)
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.5, False), (0.7, True)])
+def test_a_mask_that_may_be_the_wrong_way_round_is_said(share: float, said: bool) -> None:
+    rng = np.random.default_rng(0)
+    image, mask = rng.random((64, 64)), rng.random((64, 64)) < share
+    notes = plan(image, mask, preset="preview").notes
+    assert any("invert it" in note for note in notes) is said
+
+
 def test_a_mask_that_marks_nothing_is_said() -> None:
     notes = plan(_image(), np.zeros(_image().shape[:2]), preset="preview").notes
     assert any("marks no pixel" in note for note in notes)

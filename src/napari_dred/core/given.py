@@ -24,6 +24,7 @@ from napari_dred.core.values import ValueRange, check_size
 MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
+MOSTLY_MASKED = 0.6  # of the pixels: what a mask seldom marks, and its inverse often
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,11 @@ def check(
     notes = []
     if mask is not None and not any_masked:
         notes.append("The mask marks no pixel: nothing is filled in.")
+    if whole is None and masked.mean() > MOSTLY_MASKED:
+        notes.append(
+            f"The mask marks {masked.mean():.0%} of the pixels as missing. If it marks those that are "
+            "known instead, invert it."
+        )
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
     if psf is not None and kernel is not None and (shift := _off_centre(kernel)):

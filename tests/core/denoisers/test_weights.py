@@ -147,6 +147,12 @@ def test_other_files_are_refused_in_words(
     assert "code ran" not in capsys.readouterr().out
 
 
+def test_a_network_for_holes_is_no_denoiser() -> None:
+    path, _ = weights.shipped()["ffdnet-gray-holes"]
+    with pytest.raises(InputError, match="fill holes"):
+        _denoiser(1, str(path))
+
+
 def test_missing_file_and_wrong_channels_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the weights"):
         weights.load(tmp_path / "none.pth")

@@ -9,6 +9,7 @@ import torch
 from napari_dred.core.denoisers import weights
 from napari_dred.core.denoisers.base import Denoiser, NetworkDenoiser
 from napari_dred.core.denoisers.classical import ClassicalDenoiser, load_bm3d, nlm
+from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.errors import InputError
 
 
@@ -51,6 +52,8 @@ def build_denoiser(
         return ClassicalDenoiser(nlm if name == "nlm" else load_bm3d(), check)
     if path is not None:
         network = weights.load(path, name)
+        if isinstance(network, FFDNet) and network.by_sample:
+            raise InputError(f"the weights {path} fill holes; they are not those of a denoiser")
     else:
         network = weights.load_shipped(f"{name}-{_kind(name, channels)}")
     if network.channels not in (1, channels):
