@@ -153,8 +153,8 @@ def check(
         notes.append("The mask marks no pixel: nothing is filled in.")
     if whole is None and masked.mean() > MOSTLY_MASKED:
         notes.append(
-            f"The mask marks {masked.mean():.0%} of the pixels as missing. If it marks those that are "
-            "known instead, invert it."
+            f"The mask marks {masked.mean():.0%} of the pixels as missing. If it marks those that "
+            "are known instead, invert it."
         )
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
