@@ -18,6 +18,7 @@ FOLDER = "tune"
 SETTINGS = (
     *("inpaint/GN15+line", "inpaint/GN25+grid", "inpaint/GN50+text"),
     *("inpaint/PN15+line", "inpaint/PN25+grid", "deblur/GN25+gauss", "sr/GN15+S2", "sr/GN25+S4"),
+    "sr/GN50+S8",
     *("deblur/PN25+gauss", "sr/PN25+S4"),
 )
 

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from napari_dred import restore
 from napari_dred.core import hqs as hqs_module
+from napari_dred.core.control import Interrupted
 from napari_dred.core.enlarge import FACTOR, at_its_own_size, enlarging
-from napari_dred.core.operators import Compose, Downsample, Identity, Mask, build_operator
+from napari_dred.core.hqs import descend
+from napari_dred.core.operators import Downsample, Identity, Mask, build_operator
 from napari_dred.core.photon import Uneven
 from napari_dred.core.problem import Problem
 
@@ -54,7 +56,7 @@ def _with_a_hole() -> Tensor:
         (2, False, 0.1, False),
         (2, True, 0.1, False),
         (FACTOR, False, 0.1, True),
-        (FACTOR, False, 0.0, False),
+        (FACTOR, False, 0.01, False),
         (8, True, 0.0, False),
         (8, True, 0.1, True),
     ],
@@ -85,15 +87,17 @@ def test_holes_of_the_first_step_begin_with_what_the_start_has_there():
     torch.testing.assert_close(small.start[~observed], torch.full((4,), 0.25))
 
 
-@pytest.mark.parametrize("blurred", [False, True])
-def test_the_second_step_has_neither_holes_nor_cut_off_samples(blurred: bool):
+def test_a_blur_is_not_undone_in_what_a_denoiser_made():
+    operator = build_operator((8, 12), factor=4, kernel=np.ones((3, 3)) / 9)
+    assert at_its_own_size(_problem(4, operator=operator)) is None
+
+
+def test_the_second_step_has_neither_holes_nor_cut_off_samples():
     observed = _with_a_hole()
-    kernel = np.ones((3, 3)) / 9 if blurred else None
-    operator = build_operator((8, 12), observed=observed, factor=4, kernel=kernel)
-    problem = _problem(4, observed, operator=operator)
+    problem = _problem(4, observed)
     y = torch.full_like(problem.y, 0.4)
     left = enlarging(problem, y)
-    assert isinstance(left.operator, Compose if blurred else Downsample)
+    assert isinstance(left.operator, Downsample)
     x = torch.rand(1, 1, 32, 48, generator=torch.Generator().manual_seed(1))
     seen = problem.operator.forward(x)
     torch.testing.assert_close(left.operator.forward(x)[observed], seen[observed])
@@ -101,6 +105,7 @@ def test_the_second_step_has_neither_holes_nor_cut_off_samples(blurred: bool):
     assert left.observed is None
     assert left.limits == (-math.inf, math.inf)
     assert left.sigma < 1 / 255
+    torch.testing.assert_close(left.start, torch.full_like(x, 0.4))
     assert at_its_own_size(left) is None
 
 
@@ -115,6 +120,32 @@ def test_uneven_noise_is_in_the_first_step_alone():
     left = enlarging(problem, problem.y)
     assert left.denoiser is _keep
     assert left.level is None
+
+
+def test_both_steps_are_counted_shown_and_measured_by_the_data():
+    problem = _problem(4)
+    states = list(descend(problem, 9))
+    assert [s.iteration for s in states] == list(range(1, 10))
+    assert all(s.x.shape == problem.start.shape for s in states)
+    assert all(s.x.min() >= 0 and s.x.max() <= 1 for s in states)
+    last = states[-1]
+    assert last.loss is not None
+    torch.testing.assert_close(last.loss, problem.misfit(problem.operator.forward(last.x)))
+
+
+def test_the_first_step_can_be_left_at_any_moment():
+    calls = 0
+
+    def check() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise Interrupted
+
+    states = descend(_problem(4, check=check), 9)
+    with pytest.raises(Interrupted):
+        list(states)
+    assert calls == 3
 
 
 def test_holes_in_an_image_without_noise_are_left_to_the_data_step(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
+from napari_dred.core import noise as noise_module
 from napari_dred.core.flattest import LEAST_WINDOWS, highest_level
 from napari_dred.core.noise import estimate_sigma
 
@@ -74,7 +75,22 @@ def test_a_small_image_is_not_bounded():
     assert highest_level(none, none > 0, NOWHERE, 1.0) == np.inf
 
 
-def test_the_estimate_of_a_textured_picture_without_noise_comes_down():
-    clean = data.brick().astype(np.float64)[None, ::4, ::4]
-    bound = highest_level(clean, _everywhere(clean), NOWHERE, 10.0)
-    assert estimate_sigma(clean, _everywhere(clean)) <= bound < 15
+@pytest.mark.parametrize("name", ["camera", "coins"])
+def test_texture_between_scattered_holes_counts_for_less(
+    name: str, monkeypatch: pytest.MonkeyPatch
+):
+    clean = getattr(data, name)().astype(np.float64)[None, 40:296:4, 40:296:4]
+    observed = np.random.default_rng(0).random(clean.shape) > 0.2
+    bounded = estimate_sigma(clean, observed)
+    monkeypatch.setattr(noise_module, "highest_level", lambda *_: np.inf)
+    assert bounded < 0.75 * estimate_sigma(clean, observed)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_a_clean_part_of_an_image_does_not_rate_the_noise_of_the_rest(missing: float):
+    rng = np.random.default_rng(0)
+    clean = data.camera()[100:356, 100:356].astype(np.float64)[None]
+    image = clean + rng.normal(0, 20, clean.shape)
+    image[:, -8:] = np.linspace(0, 255, 256)  # a bar of all values
+    level = estimate_sigma(image, rng.random(image.shape) >= missing)
+    assert level > (5 if missing else 18)

@@ -136,6 +136,23 @@ def test_bright_lines_are_no_impulses() -> None:
     assert not find_impulses(image, np.ones(image.shape, bool)).any()
 
 
+@pytest.mark.parametrize("bright", [True, False])
+def test_impulses_are_told_from_the_lines_among_them(bright: bool) -> None:
+    image = 0.9 * data.camera()[128:384, 128:384].astype(np.float64)
+    lines = np.zeros(image.shape, bool)
+    lines[20::50] = True
+    hit = np.random.default_rng(0).random(image.shape) < 0.05
+    image[lines | hit] = 255
+    image = (image if bright else 255 - image)[None]
+    found = find_impulses(image, np.ones(image.shape, bool))[0]
+    assert found[hit & ~lines].mean() > 0.85
+    assert found[lines].mean() < 0.5
+    assert not found[~hit & ~lines].any()
+    few = hit & (np.random.default_rng(1).random(hit.shape) < 0.1)
+    image[0][hit & ~lines & ~few] = 100
+    assert not find_impulses(image, np.ones(image.shape, bool)).any()  # too few to tell
+
+
 def test_missing_samples_are_no_impulses(photograph: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     observed = np.broadcast_to(rng.random(photograph.shape[1:]) > 0.2, photograph.shape)

@@ -12,8 +12,7 @@ from torch import Tensor
 from napari_dred.core.coarse import doubled, halved, has_wide_holes
 from napari_dred.core.denoisers.base import HIGHEST_LEVEL, VIEWS, Denoiser
 from napari_dred.core.denoisers.build import has_filler
-from napari_dred.core.enlarge import STEPS as SMALL_STEPS
-from napari_dred.core.enlarge import at_its_own_size, enlarging
+from napari_dred.core.enlarge import at_its_own_size, enlarged, enlarging
 from napari_dred.core.fill import fill, mixed
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.problem import Problem, State, rms
@@ -64,15 +63,12 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
     The first third of the steps fills holes: by a network that was trained to, where there is one,
     which has a part in the last step too. Otherwise, where they are wide, it is made at half the
     size, the first third of those steps at a quarter, and so on: there the holes are less wide.
-    From a filled image, sigma_k falls from 20/255. Where X is to be larger than Y, see
-    `at_its_own_size`.
+    From a filled image, sigma_k falls from 20/255. Where Y is better restored by itself before it
+    is enlarged, the first third of the steps does that.
     """
-    small = at_its_own_size(problem)
+    small = at_its_own_size(problem) if count >= LEAST_STEPS else None
     if small is not None:
-        *_, restored = descend(small, SMALL_STEPS)
-        for state in descend(enlarging(problem, restored.x), count):
-            misfit = problem.misfit(problem.operator.forward(state.x))
-            yield replace(state, x=problem.within(state.x), loss=misfit)
+        yield from _in_two_steps(problem, small, count)
         return
     first, done = FIRST_LEVEL, 0
     filled = problem.filler is not None and problem.operator.pointwise and count >= LEAST_STEPS
@@ -95,6 +91,16 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
         if filled and k == count:
             x = problem.within(mixed(problem, x))
         yield replace(state, x=x, iteration=k)
+
+
+def _in_two_steps(problem: Problem, small: Problem, count: int) -> Iterator[State]:
+    done = count // 3
+    for state in descend(small, done):
+        yield replace(state, x=enlarged(problem, state.x))
+    for later in descend(enlarging(problem, state.x), count - done):
+        x = problem.within(later.x)
+        misfit = problem.misfit(problem.operator.forward(x))
+        yield replace(later, x=x, loss=misfit, iteration=done + later.iteration)
 
 
 def polish(problem: Problem, count: int) -> Iterator[State]:

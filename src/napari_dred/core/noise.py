@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.stats import binom
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
 from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
@@ -19,6 +20,10 @@ MAX_PATCHES = 20_000
 PATCHES_A_SAMPLE = 16, 4
 MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
+
+# Share of windows without a hole below which a level is bounded by the flattest places; and the
+# part of it that is left at least: some places may have no noise, such as a scale bar.
+FEW_WINDOWS, LEAST_OF_LEVEL = 0.5, 0.25
 
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
@@ -34,10 +39,12 @@ NEIGHBOURHOOD = 5
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
 FEW_PAIRS, ENOUGH_PAIRS = 4, 20
-# Unless there are many, and so many of them alone, in parts of what chance would have: these are
-# impulses among such structures. Of structures in photographs 0.1 to 0.6 are alone; of impulses
-# among them, mostly 0.7 to 1.
+# Unless there are many, and the share of them with no neighbour at all is at least this part of
+# what it would be by chance: then there are impulses among such structures. In photographs without
+# impulses it is 0.1 to 0.6, in those with them mostly 0.7 to 1.
 MANY, ALONE = 0.01, 0.66
+# Those of them that have more others nearby than all but so few have by chance are structures.
+CROWDED, NEARBY = 0.05, 5
 MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
@@ -137,8 +144,9 @@ def estimate_sigma(
     """Estimate the standard deviation of white Gaussian noise.
 
     From the eigenvalues of the covariance of small patches (Chen, Zhu and Heng,
-    2015), which fine texture disturbs much less than it does wavelets; where it does, the flattest
-    places of the image tell that it cannot be so high (`highest_level`).
+    2015), which fine texture disturbs much less than it does wavelets. Where missing samples are
+    scattered over the image, few patches are whole, and texture does count as noise: there, the
+    flattest places tell how much of it can be noise (`highest_level`).
 
     Parameters
     ----------
@@ -157,16 +165,24 @@ def estimate_sigma(
     if min(image.shape[1:]) < 2:
         return 0.0
     samples: NDArray[np.float64] = image.astype(np.float64)
-    level = _with_texture(samples, observed, limits)
-    return min(level, highest_level(samples, observed, limits, level)) if level else 0.0
+    level = _level(samples, observed, limits)
+    if _share_of_whole_windows(observed) > FEW_WINDOWS:
+        return level
+    bound = highest_level(samples, observed, limits, level)
+    return min(level, max(bound, LEAST_OF_LEVEL * level))
 
 
-def _with_texture(
+def _share_of_whole_windows(observed: NDArray[np.bool_]) -> float:
+    """Of the windows of the smallest patches, through all channels: how many have no hole."""
+    return float(ndimage.minimum_filter(observed.all(0), SIDES_GRAY[-1], mode="nearest").mean())
+
+
+def _level(
     image: NDArray[np.float64],
     observed: NDArray[np.bool_],
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> float:
-    """The same, where texture as fine as noise may count as such."""
+    """The noise level by patches and wavelets, in which fine texture may count as noise."""
     each = [_from_patches(c[None], o[None], limits) for c, o in zip(image, observed, strict=True)]
     different = _different(image, observed, each)
     if not different:
@@ -258,7 +274,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     rest = observed & ~at_end
     if not rest.any(axis=(1, 2)).all():
         return none
-    sigma = _with_texture(image.astype(np.float64), rest)  # impulses stand out from that too
+    sigma = _level(image.astype(np.float64), rest)  # impulses stand out from fine texture too
     around = _medians(image, observed)
 
     def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:
@@ -266,7 +282,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         out: NDArray[np.bool_] = (high - around if bright else around - low) > height
         return observed & out
 
-    found, ends = none.copy(), []
+    found, ends, structures = none.copy(), [], False
     for bright in (True, False):
         end = image >= high if bright else image <= low
         inner = seen[(seen > low) & (seen < high)]
@@ -274,9 +290,12 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         if np.count_nonzero(end & observed) <= beside:
             continue  # the tail of what the image shows
         could = stand_out(bright, STANDS_OUT)
-        if _scattered(could & end, could):
-            found |= could & end
+        out = could & end
+        scattered, among = _scattered(out, could), _among_structures(out, could)
+        if scattered or among:
+            found |= out
             ends.append((bright, end))
+            structures |= not scattered
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
         around = _medians(image, observed & ~found)
@@ -286,7 +305,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         if not more.any():
             break
         found |= more
-    return found
+    return found & ~_crowded(found, observed) if structures else found
 
 
 def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
@@ -296,19 +315,42 @@ def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArra
 
 
 def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
-    """Whether there are enough, and about as many alone as chance would have it."""
-    count, fraction = out.sum(), out.sum() / max(1, could.sum())
-    if fraction < MIN_FRACTION or count < MIN_COUNT:
+    """Whether there are enough, side by side hardly more often than chance would have it."""
+    fraction = out.sum() / max(1, could.sum())
+    if fraction < MIN_FRACTION or out.sum() < MIN_COUNT:
         return False
     by_chance, pairs = fraction**2 * _pairs(could), _pairs(out)
-    # A grid or a dither, in contrast, avoids neighbours.
-    if by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING:
+    return pairs <= MAX_CLUSTERING * by_chance + FEW_PAIRS and not _regular(pairs, by_chance)
+
+
+def _among_structures(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
+    """Whether there are many, and about as many without a neighbour as chance would have it."""
+    fraction = out.sum() / max(1, could.sum())
+    if fraction < MANY or _regular(_pairs(out), fraction**2 * _pairs(could)):
         return False
-    if pairs <= MAX_CLUSTERING * by_chance + FEW_PAIRS:
-        return True
-    around = ndimage.convolve(out.astype(np.uint8), np.ones((1, 3, 3)), mode="constant")
-    alone = (out & (around == 1)).sum() / count
-    return bool(fraction > MANY and alone > ALONE * (1 - fraction) ** 8)
+    alone = (out & (_neighbours(out, 3) == 0)).sum() / out.sum()
+    return bool(alone > ALONE * (1 - fraction) ** 8)
+
+
+def _regular(pairs: float, by_chance: float) -> bool:
+    """Whether neighbours are avoided, as in a grid or a dither."""
+    return by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING
+
+
+def _crowded(out: NDArray[np.bool_], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where there are more others nearby than chance would have it."""
+    share = out.sum() / max(1, observed.sum())
+    most = binom.ppf(1 - CROWDED, NEARBY**2 - 1, share)
+    crowded: NDArray[np.bool_] = _neighbours(out, NEARBY) > most
+    return crowded
+
+
+def _neighbours(a: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
+    """How many others are True in the square around each sample, of its channel."""
+    count: NDArray[np.uint8] = ndimage.convolve(
+        a.astype(np.uint8), np.ones((1, side, side), np.uint8), mode="constant"
+    )
+    return count - a.astype(np.uint8)
 
 
 def _pairs(a: NDArray[np.bool_]) -> int:

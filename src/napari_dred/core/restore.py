@@ -20,7 +20,7 @@ from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.build import build_denoiser, build_filler
 from napari_dred.core.devices import choose_device, threads
-from napari_dred.core.enlarge import FACTOR
+from napari_dred.core.enlarge import at_its_own_size
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.given import Given, check, check_memory
 from napari_dred.core.hqs import fills, hqs
@@ -111,10 +111,7 @@ def _problem(given: Given, control: Control) -> Problem:
         boundary=p.boundary,
     ).to(device)
     operator.check = control.check
-    filler = None
-    if (p.scale >= FACTOR or operator.pointwise) and not given.observed.all() and fills(p):
-        filler = build_filler(p.denoiser, len(unit), **named)
-    return Problem(
+    problem = Problem(
         y=y,
         start=start,
         operator=operator,
@@ -125,8 +122,12 @@ def _problem(given: Given, control: Control) -> Problem:
         limits=(float(low), float(high)),
         level=level,
         observed=torch.from_numpy(given.observed)[None].to(device),
-        filler=filler,
     )
+    pointwise = operator.pointwise or at_its_own_size(problem) is not None
+    if pointwise and not given.observed.all() and fills(p):
+        filler = build_filler(p.denoiser, len(unit), **named)
+        problem = dataclasses.replace(problem, filler=filler)
+    return problem
 
 
 def _to_samples(x: torch.Tensor, given: Given) -> NDArray[np.float64]:
