@@ -78,7 +78,8 @@ def inputs(image=IMAGE, mask=None, region=None, **parameters):
 
 def test_a_plan_in_words():
     assert plan_statement(PLAN) == (
-        "Inpainting · 20 × 30 pixels · Gaussian noise, σ 3.25 · 256 MiB · about 12 s · cpu"
+        "Inpainting · 20 × 30 pixels · Gaussian noise, σ 3.25 · 256 MiB · "
+        "Restore takes about 12 s · cpu"
     )
 
 

@@ -137,7 +137,7 @@ def plan_statement(plan: Plan, *, timed: bool = True, planes: int = 1) -> str:
         (f"{planes} planes of " if planes > 1 else "") + f"{height} × {width} pixels",
         f"{noise_kind(plan)} noise, σ {plan.sigma:.3g}",
         memory(plan.memory),
-        *([f"about {duration(plan.seconds * planes)}"] if timed else []),
+        *([f"Restore takes about {duration(plan.seconds * planes)}"] if timed else []),
         plan.device,
     ]
     return " · ".join(facts)
