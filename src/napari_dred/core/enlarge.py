@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_dred.core.coarse import has_wide_holes
 from napari_dred.core.operators import Blur, Compose, Downsample, Identity, Mask, Operator
 from napari_dred.core.photon import Uneven
 from napari_dred.core.problem import Problem
@@ -26,7 +27,8 @@ def at_its_own_size(problem: Problem) -> Problem | None:
     -------
     Problem or None
         With H = 1 or a mask. None if this one had better be solved at once. That is so with a blur
-        besides, which must not be undone in an image whose errors are no longer noise.
+        besides, which must not be undone in an image whose errors are no longer noise, and with
+        wide holes, whose filling must not count as measured.
     """
     y, observed = problem.y, problem.observed
     factor = problem.start.shape[-1] // y.shape[-1]
@@ -41,7 +43,8 @@ def at_its_own_size(problem: Problem) -> Problem | None:
     operator.check = problem.check
     if isinstance(denoiser, Uneven) and problem.level is not None:
         denoiser = Uneven(denoiser.even, problem.level)
-    return dataclasses.replace(problem, operator=operator, start=start, denoiser=denoiser)
+    small = dataclasses.replace(problem, operator=operator, start=start, denoiser=denoiser)
+    return None if has_wide_holes(small) else small
 
 
 def enlarged(problem: Problem, small: Tensor) -> Tensor:

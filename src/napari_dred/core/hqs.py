@@ -95,6 +95,8 @@ def descend(problem: Problem, count: int) -> Iterator[State]:
 
 def _in_two_steps(problem: Problem, small: Problem, count: int) -> Iterator[State]:
     done = count // 3
+    if small.filler is not None and count >= 2 * LEAST_STEPS:
+        done = max(done, LEAST_STEPS)  # else holes are not filled by the network
     for state in descend(small, done):
         yield replace(state, x=enlarged(problem, state.x))
     for later in descend(enlarging(problem, state.x), count - done):

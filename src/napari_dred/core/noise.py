@@ -8,7 +8,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.stats import binom
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
 from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
@@ -21,8 +20,8 @@ PATCHES_A_SAMPLE = 16, 4
 MOSTLY_UNCLIPPED = 0.01  # share of samples at an end of the range
 STRONG = 1 / 8  # of the range
 
-# Share of windows without a hole below which a level is bounded by the flattest places; and the
-# part of it that is left at least: some places may have no noise, such as a scale bar.
+# Windows without a hole, in parts of the known pixels, below which a level is bounded by the
+# flattest places; and what is left of it at least: some places may have no noise, as a scale bar.
 FEW_WINDOWS, LEAST_OF_LEVEL = 0.5, 0.25
 
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
@@ -39,12 +38,10 @@ NEIGHBOURHOOD = 5
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
 FEW_PAIRS, ENOUGH_PAIRS = 4, 20
-# Unless there are many, and the share of them with no neighbour at all is at least this part of
-# what it would be by chance: then there are impulses among such structures. In photographs without
-# impulses it is 0.1 to 0.6, in those with them mostly 0.7 to 1.
-MANY, ALONE = 0.01, 0.66
-# Those of them that have more others nearby than all but so few have by chance are structures.
-CROWDED, NEARBY = 0.05, 5
+# Unless there are many, though not most, and the share of them with no neighbour at all is at least
+# this part of what it would be by chance: then there are impulses, and a few such structures. In
+# photographs without impulses it is 0.1 to 0.6.
+MANY, TOO_MANY, ALONE = 0.01, 0.3, 0.85
 MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
@@ -166,15 +163,20 @@ def estimate_sigma(
         return 0.0
     samples: NDArray[np.float64] = image.astype(np.float64)
     level = _level(samples, observed, limits)
-    if _share_of_whole_windows(observed) > FEW_WINDOWS:
+    if not _scattered_over(observed):
         return level
     bound = highest_level(samples, observed, limits, level)
     return min(level, max(bound, LEAST_OF_LEVEL * level))
 
 
-def _share_of_whole_windows(observed: NDArray[np.bool_]) -> float:
-    """Of the windows of the smallest patches, through all channels: how many have no hole."""
-    return float(ndimage.minimum_filter(observed.all(0), SIDES_GRAY[-1], mode="nearest").mean())
+def _scattered_over(observed: NDArray[np.bool_]) -> bool:
+    """Whether missing samples are so scattered that few windows of the smallest patches are whole.
+
+    A single large hole, or a few wide ones, leave most of the rest whole.
+    """
+    pixels = observed.all(0)
+    whole = ndimage.minimum_filter(pixels, SIDES_GRAY[-1], mode="nearest")
+    return bool(whole.sum() < FEW_WINDOWS * pixels.sum())
 
 
 def _level(
@@ -282,7 +284,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         out: NDArray[np.bool_] = (high - around if bright else around - low) > height
         return observed & out
 
-    found, ends, structures = none.copy(), [], False
+    found, ends = none.copy(), []
     for bright in (True, False):
         end = image >= high if bright else image <= low
         inner = seen[(seen > low) & (seen < high)]
@@ -291,11 +293,9 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
             continue  # the tail of what the image shows
         could = stand_out(bright, STANDS_OUT)
         out = could & end
-        scattered, among = _scattered(out, could), _among_structures(out, could)
-        if scattered or among:
+        if _scattered(out, could) or _among_structures(out, could):
             found |= out
             ends.append((bright, end))
-            structures |= not scattered
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
         around = _medians(image, observed & ~found)
@@ -305,7 +305,7 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         if not more.any():
             break
         found |= more
-    return found & ~_crowded(found, observed) if structures else found
+    return found
 
 
 def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
@@ -326,31 +326,16 @@ def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
 def _among_structures(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
     """Whether there are many, and about as many without a neighbour as chance would have it."""
     fraction = out.sum() / max(1, could.sum())
-    if fraction < MANY or _regular(_pairs(out), fraction**2 * _pairs(could)):
+    if not MANY < fraction < TOO_MANY or _regular(_pairs(out), fraction**2 * _pairs(could)):
         return False
-    alone = (out & (_neighbours(out, 3) == 0)).sum() / out.sum()
-    return bool(alone > ALONE * (1 - fraction) ** 8)
+    around = ndimage.convolve(out.astype(np.uint8), np.ones((1, 3, 3), np.uint8), mode="constant")
+    alone = (out & (around == 1)).sum() / out.sum()
+    return bool(alone > ALONE * (1 - fraction) ** 8)  # none of eight neighbours
 
 
 def _regular(pairs: float, by_chance: float) -> bool:
     """Whether neighbours are avoided, as in a grid or a dither."""
     return by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING
-
-
-def _crowded(out: NDArray[np.bool_], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where there are more others nearby than chance would have it."""
-    share = out.sum() / max(1, observed.sum())
-    most = binom.ppf(1 - CROWDED, NEARBY**2 - 1, share)
-    crowded: NDArray[np.bool_] = _neighbours(out, NEARBY) > most
-    return crowded
-
-
-def _neighbours(a: NDArray[np.bool_], side: int) -> NDArray[np.uint8]:
-    """How many others are True in the square around each sample, of its channel."""
-    count: NDArray[np.uint8] = ndimage.convolve(
-        a.astype(np.uint8), np.ones((1, side, side), np.uint8), mode="constant"
-    )
-    return count - a.astype(np.uint8)
 
 
 def _pairs(a: NDArray[np.bool_]) -> int:
