@@ -26,12 +26,13 @@ def _keep(x: Tensor, _sigma: float | Tensor, _view: int = 0) -> Tensor:
 
 
 def _problem(factor: int, observed: Tensor | None = None, **changes: object) -> Problem:
-    y = torch.rand(1, 1, 8, 12, generator=torch.Generator().manual_seed(0)) / 2
     observed = torch.ones(1, 1, 8, 12, dtype=torch.bool) if observed is None else observed
+    h, w = observed.shape[-2:]
+    y = torch.rand(1, 1, h, w, generator=torch.Generator().manual_seed(0)) / 2
     problem = Problem(
         y=y * observed,
-        start=torch.full((1, 1, 8 * factor, 12 * factor), 0.25),
-        operator=build_operator((8, 12), observed=observed, factor=factor),
+        start=torch.full((1, 1, factor * h, factor * w), 0.25),
+        operator=build_operator((h, w), observed=observed, factor=factor),
         sigma=0.1,
         denoiser=_keep,
         bfloat16=False,
@@ -131,6 +132,25 @@ def test_both_steps_are_counted_shown_and_measured_by_the_data():
     last = states[-1]
     assert last.loss is not None
     torch.testing.assert_close(last.loss, problem.misfit(problem.operator.forward(last.x)))
+
+
+@pytest.mark.parametrize("count", [12, 24])
+def test_holes_are_filled_by_their_network_in_the_first_step(count: int):
+    sizes = list[torch.Size]()
+
+    def filler(x: Tensor, _sigma: float | Tensor, _view: int = 0) -> Tensor:
+        sizes.append(x.shape)
+        return x
+
+    problem = _problem(8, _with_a_hole(), filler=filler)
+    assert [s.iteration for s in descend(problem, count)] == list(range(1, count + 1))
+    assert set(sizes) == {problem.y.shape}
+
+
+def test_wide_holes_are_left_to_the_data_step():
+    observed = torch.ones(1, 1, 64, 64, dtype=torch.bool)
+    observed[..., 20:40, 20:40] = False
+    assert at_its_own_size(_problem(4, observed)) is None
 
 
 def test_the_first_step_can_be_left_at_any_moment():
