@@ -14,10 +14,11 @@ from napari_dred.core.operators import Blur, Compose, Downsample, Identity, Mask
 from napari_dred.core.photon import Uneven
 from napari_dred.core.problem import Problem
 
-# With so much noise, from this factor on, it is better on images apart from every test set (by 0.1
-# to 0.3 dB at 25/255): at the size of X, the denoiser sees no farther than a few samples of Y.
+# With so much noise, from this factor on, it is better on images apart from every test set
+# (benchmarks/results/search.csv, "enlarged at once"): at the size of X, the denoiser sees no
+# farther than a few samples of Y.
 FACTOR, NOISE = 4, 8 / 255
-LEFT = 0.5 / 255  # noise level after that
+LEFT = 0.5 / 255  # noise level after that; below `NOISE`, or it would be done again
 
 
 def at_its_own_size(problem: Problem) -> Problem | None:

@@ -159,8 +159,6 @@ def estimate_sigma(
     float
         In the units of `image`, for all its channels.
     """
-    if min(image.shape[1:]) < 2:
-        return 0.0
     samples: NDArray[np.float64] = image.astype(np.float64)
     level = _level(samples, observed, limits)
     if not _scattered_over(observed):
@@ -185,6 +183,8 @@ def _level(
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> float:
     """The noise level by patches and wavelets, in which fine texture may count as noise."""
+    if min(image.shape[1:]) < 2:
+        return 0.0
     each = [_from_patches(c[None], o[None], limits) for c, o in zip(image, observed, strict=True)]
     different = _different(image, observed, each)
     if not different:
