@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from scipy import stats
-from skimage.restoration import denoise_nl_means
 
 import napari_dred
 from benchmarks.cases import fmd_cases, psnr, ssim
 from benchmarks.results import Table
+from napari_dred.core.denoisers.classical import load_bm3d, nlm
 
 VALUES = ["psnr", "ssim", "seconds", "sigma", "gain", "offset", "true_sigma", "true_gain"]
 VALUES += ["true_offset"]
 BINS = 32
 
 Denoised = tuple[np.ndarray, dict[str, str]]
+Method = Callable[[np.ndarray], Denoised]
 
 
 def _truth(clean: np.ndarray, noisy: np.ndarray) -> dict[str, str]:
@@ -36,7 +37,7 @@ def _truth(clean: np.ndarray, noisy: np.ndarray) -> dict[str, str]:
     }
 
 
-def _preset(preset: str, noise: str = "auto") -> Callable[[np.ndarray], Denoised]:
+def _preset(preset: str, noise: str = "auto") -> Method:
     def denoise(noisy: np.ndarray) -> Denoised:
         result = napari_dred.restore(noisy, preset=preset, noise=noise)
         found = result.plan.photon_noise
@@ -46,18 +47,21 @@ def _preset(preset: str, noise: str = "auto") -> Callable[[np.ndarray], Denoised
     return denoise
 
 
-def _non_local_means(noisy: np.ndarray) -> Denoised:
+def _classical(load: Callable[[], Callable[[np.ndarray, float], np.ndarray]]) -> Method:
     """With the overall level of noise that this package estimates."""
-    sigma = napari_dred.plan(noisy, preset="preview").sigma
-    image = denoise_nl_means(
-        noisy.astype(np.float64), patch_size=5, patch_distance=6, h=0.6 * sigma, sigma=sigma
-    )
-    return image, {"sigma": f"{sigma:.2f}"}
+
+    def denoise(noisy: np.ndarray) -> Denoised:
+        sigma = napari_dred.plan(noisy, preset="preview").sigma
+        image = 255 * load()(noisy[None] / 255, sigma / 255)[0]  # BM3D's are told for [0, 1]
+        return image, {"sigma": f"{sigma:.2f}"}
+
+    return denoise
 
 
-METHODS: dict[str, Callable[[np.ndarray], Denoised]] = {
+METHODS: dict[str, Method] = {
     "noisy": lambda noisy: (noisy, {}),
-    "non-local means": _non_local_means,
+    "non-local means": _classical(lambda: nlm),
+    "BM3D": _classical(load_bm3d),
     "preview": _preset("preview"),
     "preview, noise taken as even": _preset("preview", "gaussian"),
     "default": _preset("default"),

@@ -26,13 +26,12 @@ from napari_dred.volumes.stacks import restore_stack
 ROWS, COLUMNS, FIELD = 4, 6, (2, 3, 128, 128)  # of the plate: wells of one field, C, Z, Y, X
 FIRST_KILL, SECOND_KILL = ROWS * COLUMNS // 4, ROWS * COLUMNS // 2  # fields that are done by then
 BLOCK = 1024
-ITERATIONS = 1  # for a large plane: they take time, and no memory
 COMMAND = [sys.executable, "-m", "napari_dred.cli"]
 
 PLATE = Table(
     "plate", ["fields", "planes", "workers"], ["seconds", "seconds_disturbed", "lines", "identical"]
 )
-LARGE = Table("large", ["size", "iterations"], ["peak_mib", "seconds", "threads"])
+LARGE = Table("large", ["size"], ["peak_mib", "seconds", "threads"])
 TASKS = Table("tasks", ["workers", "tasks", "side"], ["seconds", "ms_a_task"])
 
 
@@ -138,22 +137,19 @@ def plate(workers: int = 2) -> None:
 def large(sizes: tuple[int, ...] = (2048, 8192)) -> None:
     """Restore a 16-bit plane from OME-Zarr to OME-Zarr, in a process of its own."""
     for size in sizes:
-        if LARGE.has(size, ITERATIONS):
+        if LARGE.has(size):
             continue
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder) / "in.ome.zarr", Path(folder) / "out.ome.zarr"
             _image(source, "YX", (size, size))
-            options = ["--preset", "preview", "--iterations", str(ITERATIONS)]
+            command = [*COMMAND, "restore", str(source), "-o", str(target), "--preset", "preview"]
             began = time.perf_counter()
-            child = subprocess.Popen(
-                [*COMMAND, "restore", str(source), "-o", str(target), *options]
-            )
+            child = subprocess.Popen(command)
             _, status, used = os.wait4(child.pid, 0)
             if status:
                 raise RuntimeError(f"the run ended with status {status}")
             LARGE.add(
                 size=size,
-                iterations=ITERATIONS,
                 peak_mib=round(used.ru_maxrss / 1024),
                 seconds=f"{time.perf_counter() - began:.0f}",
                 threads=len(os.sched_getaffinity(0)),

@@ -40,3 +40,16 @@ def test_holes_take_calls_of_the_network_that_fills_them(monkeypatch):
     assert calls(LEAST_STEPS - 1) == pytest.approx(calls_of(LEAST_STEPS - 1))
     assert calls(24, denoiser="nlm") == pytest.approx(calls_of(24))
     assert calls(24, weights="mine.pth") == pytest.approx(calls_of(24))
+
+
+def test_steps_at_the_size_of_y_take_less(monkeypatch):
+    monkeypatch.setattr(estimate, "_probe", lambda *_: (0.5, 0.0))
+
+    def calls(count: int) -> float:
+        p = Parameters(method="hqs", iterations=count, denoiser="ffdnet", scale=4)
+        device = torch.device("cpu")
+        return estimate_seconds(1, (PROBE, PROBE), p, device, two_steps=True) / 0.5
+
+    # A third of the steps, whose last one takes all views, on a sixteenth of the pixels.
+    assert calls(24) == pytest.approx(calls_of(24) - 8 + calls_of(8) / 16)
+    assert calls(LEAST_STEPS - 1) == pytest.approx(calls_of(LEAST_STEPS - 1))

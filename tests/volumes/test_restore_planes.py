@@ -217,6 +217,15 @@ def test_what_is_counted_lies_in_the_region(stack):
     assert (plan.masked, plan.missing) == (20, 20)
 
 
+@pytest.mark.parametrize(("rows", "said"), [(30, True), (20, False)])  # of 40
+def test_a_mask_of_most_pixels_is_doubted(stack, rows, said):
+    def mask(index):  # one plane is not known at all, which does not count
+        return np.repeat(np.arange(40) < (40 if index == (0, 0) else rows), 48).reshape(40, 48)
+
+    result = list(solve_planes(planes_of(stack, mask=mask), parameters=QUICK))[-1]
+    assert any("marks 75%" in note and "invert it" in note for note in result.notes) is said
+
+
 def test_kept_planes_before_an_error_do_not_hide_it(stack):
     def mask(index):
         return np.full((40, 48), index == (1, 0)) & (np.arange(48) < 9)

@@ -289,6 +289,15 @@ def test_masks_for_all_planes_and_for_each(ome, noisy, run, quick, tmp_path):
         run(ome, tmp_path / "no.ome.tif", mask=tmp_path / "small.tif")
 
 
+@pytest.mark.parametrize(("rows", "said"), [(30, True), (20, False)])  # of 40
+def test_a_mask_of_most_pixels_is_doubted(ome, run, tmp_path, rows, said):
+    mask = np.zeros((40, 48), np.uint8)
+    mask[:rows] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    record = run(ome, tmp_path / "out.ome.tif", mask=tmp_path / "mask.tif")
+    assert any("marks 75%" in note and "invert it" in note for note in record["notes"]) is said
+
+
 def test_around_the_mask_only_missing_pixels_change(run, quick, tmp_path):
     rng = np.random.default_rng(0)
     image = rng.normal(1000, 20, (400, 500)).astype(np.uint16)

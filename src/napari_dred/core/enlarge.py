@@ -21,20 +21,27 @@ FACTOR, NOISE = 4, 8 / 255
 LEFT = 0.5 / 255  # noise level after that; below `NOISE`, or it would be done again
 
 
+def in_two_steps(factor: int, sigma: float, *, blurred: bool) -> bool:
+    """Whether an image with noise of level `sigma` on [0, 1] is restored before it is enlarged.
+
+    Not with a blur besides, which must not be undone in an image whose errors are no longer noise.
+    """
+    return factor >= FACTOR and sigma >= NOISE and not blurred
+
+
 def at_its_own_size(problem: Problem) -> Problem | None:
     """The problem whose X is the Y of this one, without noise and holes.
 
     Returns
     -------
     Problem or None
-        With H = 1 or a mask. None if this one had better be solved at once. That is so with a blur
-        besides, which must not be undone in an image whose errors are no longer noise, and with
-        wide holes, whose filling must not count as measured.
+        With H = 1 or a mask. None if this one had better be solved at once: see `in_two_steps`.
+        That is so too with wide holes, whose filling must not count as measured.
     """
     y, observed = problem.y, problem.observed
     factor = problem.start.shape[-1] // y.shape[-1]
     blurred = any(isinstance(part, Blur) for part in _parts(problem))
-    if factor < FACTOR or problem.sigma < NOISE or blurred:
+    if not in_two_steps(factor, problem.sigma, blurred=blurred):
         return None
     operator: Operator = Identity((y.shape[-2], y.shape[-1]))
     start, denoiser = y, problem.denoiser

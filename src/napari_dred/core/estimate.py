@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.fill import calls_of as filler_calls_of
-from napari_dred.core.hqs import calls_of, fills, steps_of
+from napari_dred.core.hqs import LEAST_STEPS, calls_of, fills, steps_of
 from napari_dred.core.networks.build import build_network
 from napari_dred.core.networks.skip import level_widths
 from napari_dred.core.parameters import Parameters
@@ -72,10 +72,12 @@ def estimate_seconds(
     device: torch.device,
     *,
     holes: bool = False,
+    two_steps: bool = False,
 ) -> float:
     """Duration in seconds, from the speed on a small image and the number of pixels.
 
-    `holes` says whether samples are missing that a network could fill.
+    `holes` says whether samples are missing that a network could fill, `two_steps` whether the
+    image is restored before it is enlarged.
     """
     assert p.iterations is not None
     denoise, fit = _probe(
@@ -93,9 +95,11 @@ def estimate_seconds(
         calls = 0 if p.regulariser == "none" else calls
         calls += calls_of(p.blend) + calls_of(p.polish)
         per_iteration = fit * p.theta_steps
+    steps = steps_of(p)
     if holes and fills(p):
-        steps = steps_of(p)
         calls += FILLER * filler_calls_of(steps) - steps // 3
+    if two_steps and steps >= LEAST_STEPS:
+        calls += calls_of(steps // 3) / p.scale**2 - steps // 3
     if channels != 3:
         denoise *= channels
     ratio = max(LEAST if device.type == "cpu" else 1.0, size[0] * size[1] / PROBE**2)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
+from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
@@ -70,6 +71,16 @@ def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bo
     if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
         raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
     return np.asarray(m != 0)
+
+
+def doubts_of_mask(share: float) -> list[str]:
+    """What to say of a mask that marks this share of the pixels: a sentence, or nothing."""
+    if share <= MOSTLY_MASKED:
+        return []
+    return [
+        f"The mask marks {share:.0%} of the pixels as missing. If it marks those that are known "
+        "instead, invert it."
+    ]
 
 
 def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:
@@ -143,7 +154,8 @@ def check(
     # What is a part is restored as the whole is, whatever lies in it.
     any_masked = bool(masked.any()) if whole is None else whole.masked
     any_missing = missing > 0 if whole is None else whole.missing
-    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=kernel is not None)
+    blurred = kernel is not None
+    task = _find_task(p, masked=any_masked, broken=any_missing, blurred=blurred)
     if p.keep_observed and (p.scale > 1 or not any_missing):
         why = f"the scale is {p.scale}" if p.scale > 1 else "the mask marks no pixel"
         raise InputError(f"keep_observed keeps the pixels outside the mask as they are, but {why}")
@@ -151,11 +163,8 @@ def check(
     notes = []
     if mask is not None and not any_masked:
         notes.append("The mask marks no pixel: nothing is filled in.")
-    if whole is None and masked.mean() > MOSTLY_MASKED:
-        notes.append(
-            f"The mask marks {masked.mean():.0%} of the pixels as missing. If it marks those that "
-            "are known instead, invert it."
-        )
+    if whole is None:
+        notes += doubts_of_mask(float(masked.mean()))
     if broken:
         notes.append(f"{broken} pixel(s) are NaN or infinite and are taken as missing.")
     if psf is not None and kernel is not None and (shift := _off_centre(kernel)):
@@ -167,6 +176,7 @@ def check(
     found = _find_noise(planes, observed, p, whole, notes)
     noise, unmasked, observed = found.rest, observed, found.observed
     sigma, photon, correlation = noise.sigma, noise.photon_noise, noise.correlation
+    spread = 1.0 if correlation is None else correlation.spread
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
     holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
@@ -176,8 +186,15 @@ def check(
     if p.device == "auto" and device.type == "cpu":
         notes.append("No GPU was found: running on the CPU.")
     with threads(p.threads):
-        pointwise = p.scale == 1 and kernel is None
-        seconds = estimate_seconds(len(planes), size, p, device, holes=holes and pointwise)
+        pointwise = p.scale == 1 and not blurred
+        seconds = estimate_seconds(
+            len(planes),
+            size,
+            p,
+            device,
+            holes=holes and pointwise,
+            two_steps=in_two_steps(p.scale, spread * sigma / values.span, blurred=blurred),
+        )
     plan = Plan(
         task=task,
         shape=(*size, *a.shape[2:]),
@@ -204,7 +221,7 @@ def check(
         values=values,
         limits=noise.limits,
         photon_noise=photon,
-        spread=1.0 if correlation is None else correlation.spread,
+        spread=spread,
         plan=plan,
     )
 

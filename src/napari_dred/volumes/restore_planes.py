@@ -316,13 +316,17 @@ def _of_all(
     plan: Plan, looks: dict[Index, _Look], wholes: dict[int, Calibration], p: Parameters
 ) -> Plan:
     """The plan of a plane with the time, the numbers and the noise of all."""
+    from napari_dred.core.given import doubts_of_mask  # brings torch
+
     noise = [w.statement(p, c) for c, w in wholes.items()] if len(wholes) > 1 else []
+    masked = sum(look.masked for look in looks.values())
+    pixels = len(looks) * math.prod(plan.shape[:2]) / p.scale**2
     return replace(
         plan,
         seconds=plan.seconds * len(looks),
-        masked=sum(look.masked for look in looks.values()),
+        masked=masked,
         missing=sum(look.missing for look in looks.values()),
-        notes=(*plan.notes, *noise),
+        notes=(*plan.notes, *doubts_of_mask(masked / pixels), *noise),
     )
 
 

@@ -111,6 +111,8 @@ def restore_stack(
 def _restore(
     plan: StackPlan, job: Job, pool: Pool, began: float
 ) -> Iterator[Progress | dict[str, Any]]:
+    from napari_dred.core.given import doubts_of_mask  # brings torch
+
     p, output = plan.parameters, plan.output
     with Reader(job) as reader:
         check_mask(reader)
@@ -143,6 +145,8 @@ def _restore(
         mine = [s for s in mine if s.known]
         wholes[channel] = measure(job, channel, mine)
         notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))
+    known = [s.masked for s in scans if s.known]
+    notes += doubts_of_mask(sum(known) / (len(known) * math.prod(plan.plane)))
     regions, lost = {s.place: s.regions for s in scans}, {s.place: s.lost for s in scans}
     if all(len(s.lost) == len(s.regions) for s in scans):
         raise InputError(

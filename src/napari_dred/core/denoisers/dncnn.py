@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_dred.core.denoisers.base import DenoisingNetwork
+from napari_dred.core.denoisers.relu import ReLU
 
 LEVEL = 25 / 255  # of the noise that such a network is for
 
@@ -31,7 +32,7 @@ class DnCNN(DenoisingNetwork):
         sizes = [1, *[width] * (depth - 1), 1]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), ReLU()]
         # The names `model.0`, `model.2`, ... are those of the published state dicts.
         self.model = nn.Sequential(*layers[:-1])
 

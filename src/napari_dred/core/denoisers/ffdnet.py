@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_dred.core.denoisers.base import DenoisingNetwork
+from napari_dred.core.denoisers.relu import ReLU
 
 
 class FFDNet(DenoisingNetwork):
@@ -58,7 +59,7 @@ class FFDNet(DenoisingNetwork):
         sizes = [4 * channels + levels, *[self.width] * (self.depth - 1), 4 * channels]
         layers: list[nn.Module] = []
         for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), nn.ReLU(inplace=True)]
+            layers += [nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias), ReLU()]
         # The names `model.0`, `model.2`, ... are those of the published state dicts.
         self.model = nn.Sequential(*layers[:-1])
 
