@@ -8,7 +8,12 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from napari_dred.core.noise import estimate_sigma, find_impulses, find_limits
+from napari_dred.core.noise import (
+    _whole_windows,
+    estimate_sigma,
+    find_impulses,
+    find_limits,
+)
 
 
 def _noisy(sigma: float, seed: int = 0) -> np.ndarray:
@@ -257,3 +262,10 @@ def test_few_impulses_in_a_dark_picture_are_found(share: float) -> None:
     found = find_impulses(image, np.ones(image.shape, bool))
     assert (found & hit).sum() > 0.85 * hit.sum()
     assert (found & ~hit).sum() < 0.002 * image.size
+
+
+@pytest.mark.parametrize("side", [3, 4, 8])
+def test_whole_windows(side: int) -> None:
+    observed = np.random.default_rng(side).uniform(size=(20, 17)) > 0.03
+    windows = np.lib.stride_tricks.sliding_window_view(observed, (side, side))
+    np.testing.assert_array_equal(_whole_windows(observed, side), windows.all((2, 3)))

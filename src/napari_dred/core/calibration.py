@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_dred.core.correlation import Correlation
+from napari_dred.core.crops import CROP, crops
 from napari_dred.core.errors import InputError
-from napari_dred.core.measured_noise import measure_noise
+from napari_dred.core.measured_noise import Known, measure_noise
 from napari_dred.core.noise import find_impulses
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
@@ -108,17 +109,11 @@ def calibrate(
         (np.where(o, a, np.zeros((), a.dtype)), o)
         for a, o in zip(map(_planes, samples), map(_planes, observed), strict=True)
     ]
-    shares = [o.mean() for _, o in pairs]
-    enough = min(ENOUGH_OBSERVED, max(shares, default=0))
-    pairs = [pair for pair, share in zip(pairs, shares, strict=True) if share >= enough]
-    if not enough:
+    pairs = _telling(pairs)
+    if not pairs:
         raise InputError("nothing is observed: the mask marks every pixel as missing")
-    p, impulses = parameters, False
-    if p.noise in ("auto", "impulse"):
-        hits = [find_impulses(a.astype(np.float64), o) for a, o in pairs]
-        impulses = p.noise == "impulse" or sum(bool(h.any()) for h in hits) > len(hits) / 2
-        if impulses:
-            pairs = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True) if (o & ~h).any()]
+    p = parameters
+    pairs, impulses = _without_impulses(pairs, p)
     dtype = pairs[0][0].dtype
     half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
     noise = measure_noise(pairs, p, half)
@@ -134,6 +129,53 @@ def calibrate(
         missing=missing,
         correlation=noise.correlation,
     )
+
+
+def calibrate_large(
+    planes: NDArray[Any], observed: NDArray[np.bool_], parameters: Parameters
+) -> Calibration | None:
+    """Measure an image on crops of it, as a plane of a stack is.
+
+    Parameters
+    ----------
+    planes : (C, H, W) array
+    observed : (C, H, W) bool array
+        At least one True a channel.
+    parameters : Parameters
+
+    Returns
+    -------
+    Calibration or None
+        None where the image is no larger than two crops, or nothing in them is observed.
+    """
+    if max(planes.shape[1:]) <= 2 * CROP:
+        return None
+    parts = [np.s_[:, a:b, c:d] for a, b, c, d in crops(planes[0].shape)]
+    seen = [observed[part] for part in parts]
+    if not any(o.any() for o in seen):
+        return None
+    known = planes[observed]
+    extremes = float(known.min()), float(known.max())
+    samples = [np.moveaxis(planes[part], 0, -1) for part in parts]
+    return calibrate(samples, [np.moveaxis(o, 0, -1) for o in seen], extremes, parameters)
+
+
+def _telling(pairs: list[Known]) -> list[Known]:
+    """Leave out the samples of which hardly anything is observed, if there are others."""
+    shares = [o.mean() for _, o in pairs]
+    enough = min(ENOUGH_OBSERVED, max(shares, default=0))
+    return [pair for pair, share in zip(pairs, shares, strict=True) if share >= enough > 0]
+
+
+def _without_impulses(pairs: list[Known], p: Parameters) -> tuple[list[Known], bool]:
+    """Take out impulses, if there are any in most samples; and say whether there are."""
+    if p.noise not in ("auto", "impulse"):
+        return pairs, False
+    hits = [find_impulses(a.astype(np.float64), o) for a, o in pairs]
+    if p.noise == "auto" and sum(bool(h.any()) for h in hits) <= len(hits) / 2:
+        return pairs, False
+    rest = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True)]
+    return [pair for pair in rest if pair[1].any()], True
 
 
 def _planes(a: NDArray[Any]) -> NDArray[Any]:

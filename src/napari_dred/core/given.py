@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_dred.core.calibration import Calibration
+from napari_dred.core.calibration import Calibration, calibrate_large
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
@@ -240,7 +240,10 @@ def _find_noise(
     whole: Calibration | None,
     notes: list[str],
 ) -> _Noise:
-    """Find kind and level of the noise, as far as they were not given; say so in the notes."""
+    """Find kind and level of the noise, as far as they were not given; say so in the notes.
+
+    Of a large image, crops tell, which is far quicker.
+    """
     if p.noise == "poisson" and p.sigma is not None:
         raise InputError(
             f"sigma is {p.sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
@@ -248,7 +251,8 @@ def _find_noise(
         )
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     impulses = 0
-    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
+    told = whole or calibrate_large(planes, observed, p)
+    if p.noise in ("auto", "impulse") and (told is None or told.impulses):
         hit = find_impulses(planes.astype(np.float64), observed)
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
@@ -262,10 +266,12 @@ def _find_noise(
             )
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
+    if told is None:
+        noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
+    else:
+        noise = MeasuredNoise(told.sigma, told.limits, told.photon_noise, told.correlation)
     if whole is not None:
-        told = MeasuredNoise(whole.sigma, whole.limits, whole.photon_noise, whole.correlation)
-        return _Noise(observed, impulses, told)
-    noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
+        return _Noise(observed, impulses, noise)
     correlation, photon = noise.correlation, noise.photon_noise
     if correlation is not None:
         notes.append(

@@ -79,9 +79,10 @@ def _from_many_patches(
     everywhere = observed.all(0)
     sides = SIDES_GRAY if len(image) == 1 else SIDES_COLOUR
     for side in (s for s in sides if s <= min(image.shape[1:])):
-        rows, columns = np.nonzero(sliding_window_view(everywhere, (side, side)).all((2, 3)))
-        step = max(1, len(rows) // MAX_PATCHES)
-        rows, columns = rows[::step], columns[::step]
+        whole = _whole_windows(np.asarray(everywhere), side)
+        places = np.flatnonzero(whole)
+        places = places[:: max(1, len(places) // MAX_PATCHES)]
+        rows, columns = np.unravel_index(places, whole.shape)
         size = len(image) * side**2
         enough = enough_a_sample * size
         if len(rows) < enough:
@@ -105,6 +106,22 @@ def _from_many_patches(
                 level = level_of_patches(patches[inside])
         return level
     return None
+
+
+def _whole_windows(observed: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """Whether all is observed in the window of `side` pixels that begins at a pixel, where one can.
+
+    Parameters
+    ----------
+    observed : (H, W) bool array
+    side : int
+
+    Returns
+    -------
+    (H - side + 1, W - side + 1) bool array
+    """
+    height, width = (n - side + 1 for n in observed.shape)
+    return ndimage.minimum_filter(observed, side, origin=-(side // 2))[:height, :width]
 
 
 def _different(
@@ -276,6 +293,15 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     rest = observed & ~at_end
     if not rest.any(axis=(1, 2)).all():
         return none
+    ends = []
+    for bright in (True, False):
+        end = image >= high if bright else image <= low
+        inner = seen[(seen > low) & (seen < high)]
+        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
+        if np.count_nonzero(end & observed) > beside:  # else the tail of what the image shows
+            ends.append((bright, end))
+    if not ends:
+        return none
     sigma = _level(image.astype(np.float64), rest)  # impulses stand out from fine texture too
     around = _medians(image, observed)
 
@@ -284,23 +310,20 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         out: NDArray[np.bool_] = (high - around if bright else around - low) > height
         return observed & out
 
-    found, ends = none.copy(), []
-    for bright in (True, False):
-        end = image >= high if bright else image <= low
-        inner = seen[(seen > low) & (seen < high)]
-        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
-        if np.count_nonzero(end & observed) <= beside:
-            continue  # the tail of what the image shows
+    found, hit = none.copy(), []
+    for bright, end in ends:
         could = stand_out(bright, STANDS_OUT)
         out = could & end
         if _scattered(out, could) or _among_structures(out, could):
             found |= out
-            ends.append((bright, end))
+            hit.append((bright, end))
+    if not hit:
+        return none
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
         around = _medians(image, observed & ~found)
         more = none.copy()
-        for bright, end in ends:
+        for bright, end in hit:
             more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
         if not more.any():
             break

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dred.core.crops import crops
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
 from napari_dred.io import enlarged
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from napari_dred.core.calibration import Calibration
 
 BLOCK = 2048  # pixels a side that are read at once where all of a plane is looked at
-SAMPLE, SAMPLES = 1024, 5  # side and number of the crops that a channel's noise is measured on
 
 
 def scan(job: Job, place: Place) -> Scan:
@@ -85,17 +85,10 @@ def measure(job: Job, channel: int, scans: list[Scan]) -> Calibration:
 
 def sample_places(shape: tuple[int, int], places: list[Place]) -> Iterator[tuple[Place, Region]]:
     """Crops for measuring noise: few, from planes and corners far apart."""
-    height, width = (min(n, SAMPLE) for n in shape)
-    corners = [(0.5, 0.5), (0, 0), (1, 1), (0, 1), (1, 0)]
-    some = np.unique(np.linspace(0, len(places) - 1, SAMPLES).round().astype(int))
+    parts = [Region(*crop) for crop in crops(shape)]
+    some = np.unique(np.linspace(0, len(places) - 1, len(parts)).round().astype(int))
     planes = [places[i] for i in some]
-    seen = set()
-    for i, (down, right) in enumerate(corners):
-        top, left = round(down * (shape[0] - height)), round(right * (shape[1] - width))
-        place = planes[i % len(planes)]
-        if (place, top, left) not in seen:
-            seen.add((place, top, left))
-            yield place, Region(top, top + height, left, left + width)
+    yield from dict.fromkeys((planes[i % len(planes)], part) for i, part in enumerate(parts))
 
 
 def restore_part(job: Job, whole: Calibration, place: Place, number: int, region: Region) -> float:
