@@ -62,6 +62,9 @@ def test_weights_that_are_dropped_in_are_measured_beside_their_paper(
     ]
     ffdnet = next(r for r in rows if r["weights"].startswith("ffdnet-gray") and r["sigma"] == "50")
     assert float(ffdnet["psnr"]) > 20  # the noise alone: 14.2
+    nlm = [r for r in rows if r["weights"] == "nlm"]
+    assert [r["published"] for r in nlm] == ["", "", ""]
+    assert float(nlm[-1]["psnr"]) > 20
     assert measured() == rows
 
 
