@@ -23,7 +23,6 @@ from patterns import draw_over
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
@@ -32,7 +31,6 @@ from napari_dred.core.denoisers.dncnn import LEVEL, DnCNN
 from napari_dred.core.denoisers.ffdnet import FFDNet
 from napari_dred.core.denoisers.tnrd import TNRD
 from napari_dred.core.noise import fill_nearest
-from napari_dred.core.operators import Downsample
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 MAX_SIGMA = 75 / 255
@@ -105,13 +103,6 @@ def with_holes(y: Tensor, sigma: Tensor, rng: np.random.Generator) -> tuple[Tens
     return y, levels
 
 
-def half_as_large(x: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
-    """Noisy patches of half the size, enlarged again as the solver does."""
-    small = Downsample((x.shape[-2], x.shape[-1]), 2).forward(x)
-    noisy = small + sigma * torch.randn(small.shape, generator=generator)
-    return F.interpolate(noisy, scale_factor=2.0, mode="bicubic")
-
-
 @torch.no_grad()
 def refilled(net: nn.Module, y: Tensor, levels: Tensor, times: int) -> Tensor:
     """Fill holes with what the network makes of them, so often: it learns to better that too."""
@@ -135,7 +126,7 @@ def denoising_loss(net: nn.Module, x: Tensor, y: Tensor, levels: Tensor, sigma: 
 
 @torch.no_grad()
 def validate(
-    net: nn.Module, images: list[np.ndarray], device: torch.device, *, holes: bool, half: bool
+    net: nn.Module, images: list[np.ndarray], device: torch.device, *, holes: bool
 ) -> list[float]:
     """Mean PSNR in dB over the central 160 x 160 of each image, at each level."""
     out = []
@@ -145,11 +136,8 @@ def validate(
         for a in images:
             top, left = ((s - 160) // 2 for s in a.shape[1:])
             x = torch.from_numpy(a[None, :, top : top + 160, left : left + 160] / np.float32(255))
+            y = x + torch.randn(x.shape, generator=gen) * level / 255
             sigma = torch.full((1, 1, 1, 1), level / 255)
-            if half:
-                y = half_as_large(x, sigma, gen)
-            else:
-                y = x + torch.randn(x.shape, generator=gen) * level / 255
             if holes:
                 y, sigma = with_holes(y, sigma, rng)
             with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -318,7 +306,6 @@ def main() -> None:
     )
     p.add_argument("--drawn", type=float, default=0.25, help="share of drawn patches")
     p.add_argument("--holes", action="store_true", help="patches with missing samples")
-    p.add_argument("--enlarge", action="store_true", help="patches of half the size")
     p.add_argument("--depth", type=int, help="number of convolutions of an FFDNet")
     p.add_argument("--bias", action="store_true", help="convolutions with a bias")
     p.add_argument("--half", action="store_true", help="write the weights with 16 bits")
@@ -360,11 +347,7 @@ def main() -> None:
         x = sample_patches(images, args.batch, args.patch, args.drawn, rng)
         least = MIN_SIGMA[args.denoiser]
         sigma = sample_levels(args.batch, least, args.tilt, args.own, gen)
-        levels = sigma
-        if args.enlarge:
-            y = half_as_large(x, sigma, gen)
-        else:
-            y = x + sigma * torch.randn(x.shape, generator=gen)
+        y, levels = x + sigma * torch.randn(x.shape, generator=gen), sigma
         if args.holes:
             y, levels = with_holes(y, sigma, rng)
         rate = learning_rate(it, args.iterations, args.lr, args.decay)
@@ -383,7 +366,7 @@ def main() -> None:
             seconds += time.perf_counter() - clock
             psnr = [float("nan")] * len(VALIDATION_SIGMAS)
             if held_out:
-                psnr = validate(net, held_out, device, holes=args.holes, half=args.enlarge)
+                psnr = validate(net, held_out, device, holes=args.holes)
             bar.set_postfix_str(" ".join(f"{v:.2f}" for v in psnr))
             n = (it % args.every) + 1
             with log.open("a", newline="") as f:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_dred.core import calibration, crops
+from napari_dred.core import calibration
 from napari_dred.core.calibration import calibrate
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
@@ -53,32 +53,36 @@ def test_photon_noise_is_found_over_all_samples():
     assert whole.photon_noise.gain == pytest.approx(4, rel=0.15)
 
 
-def test_a_large_image_is_measured_on_crops(monkeypatch):
-    monkeypatch.setattr(calibration, "CROP", 40)
-    monkeypatch.setattr(crops, "CROP", 40)
-    (image,) = planes((25,), (100, 130))
-    image[44:56, 44:86] += np.uint16(500) * RNG.integers(0, 2, (12, 42), np.uint16)  # the middle
-    parts = [image[a:b, c:d] for a, b, c, d in crops.crops(image.shape)]
-    ends = float(image.min()), float(image.max())
-    assert len(parts) == 5
-    assert {part.shape for part in parts} == {(40, 40)}
-    whole = calibrate(parts, everywhere(parts), ends, QUICK)
-    found = plan(image, parameters=QUICK)
-    assert found.sigma == whole.sigma == pytest.approx(25, rel=0.15)
-    assert any("Noise level estimated" in note for note in found.notes)
-    mask = np.zeros(image.shape, bool)
-    for a, b, c, d in crops.crops(image.shape):
-        mask[a:b, c:d] = True
-    assert plan(image, mask, parameters=QUICK).sigma > 0  # measured between the crops
+def test_padding_does_not_count():
+    images = planes((20, 20, 20, 20, 20))
+    for image in images[:3]:
+        image[:, 1:] = 0  # as beside a turned scan
+    images[3][...] = 0
+    whole = calibrate(images, everywhere(images), (0, 1500), Parameters())
+    assert whole.sigma == pytest.approx(20, rel=0.15)
+    flat = [np.full((20, 20), 7, np.uint8)] * 2
+    assert calibrate(flat, everywhere(flat), (0, 255), Parameters()).sigma == 0
 
 
-def test_impulses_of_a_large_image_are_all_found(monkeypatch):
-    monkeypatch.setattr(calibration, "CROP", 40)
-    monkeypatch.setattr(crops, "CROP", 40)
-    (image,) = planes((5,), (100, 130))
-    hit = RNG.choice(image.size, 400, replace=False)
-    image.flat[hit] = 60000
-    assert plan(image, parameters=QUICK).impulses == 400
+def test_a_limit_is_an_extreme_of_the_whole():
+    images = planes((20, 20))
+    for image in images:
+        image[:20, :20] = 2000  # a bar, and nothing brighter in the samples
+    for highest, limit in ((2000, 2000), (40000, np.inf)):
+        whole = calibrate(images, everywhere(images), (500, highest), Parameters())
+        assert whole.limits == (-np.inf, limit)
+
+
+def test_of_scattered_samples_all_count_that_tell_about_as_much():
+    images = planes((20, 20, 20))
+    known = [
+        RNG.uniform(size=a.shape) < share
+        for a, share in zip(images, (0.2, 0.18, 0.01), strict=True)
+    ]
+    assert (
+        len(calibration._telling([(a[None], o[None]) for a, o in zip(images, known, strict=True)]))
+        == 2
+    )
 
 
 def test_impulses_are_those_of_most_samples():

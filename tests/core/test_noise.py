@@ -8,6 +8,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
+from napari_dred.core import crops, noise
 from napari_dred.core.noise import (
     _whole_windows,
     estimate_sigma,
@@ -269,3 +270,40 @@ def test_whole_windows(side: int) -> None:
     observed = np.random.default_rng(side).uniform(size=(20, 17)) > 0.03
     windows = np.lib.stride_tricks.sliding_window_view(observed, (side, side))
     np.testing.assert_array_equal(_whole_windows(observed, side), windows.all((2, 3)))
+
+
+@pytest.fixture
+def small_crops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "CROP", 64)
+    monkeypatch.setattr(crops, "CROP", 64)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_all_impulses_of_a_large_image_are_found(
+    request: pytest.FixtureRequest, photograph: np.ndarray, masked: bool
+) -> None:
+    image, observed = photograph[:1].copy(), np.ones((1, 200, 200), bool)
+    if masked:  # the corners and the middle
+        for part in (np.s_[:, :64, :64], np.s_[:, :64, 136:], np.s_[:, 68:132, 68:132]):
+            observed[part] = observed[:, ::-1][part] = False
+    image[np.random.default_rng(0).uniform(size=image.shape) < 0.03] = 255
+    expected = find_impulses(image, observed)
+    assert expected.any()
+    request.getfixturevalue("small_crops")
+    np.testing.assert_array_equal(find_impulses(image, observed), expected)
+
+
+@pytest.mark.usefixtures("small_crops")
+def test_a_large_image_without_impulses_in_its_crops_is_not_searched(
+    monkeypatch: pytest.MonkeyPatch, photograph: np.ndarray
+) -> None:
+    image, shapes, medians = photograph[:1].copy(), [], noise._medians
+    image[:, 20:30, 20:30] = 255
+
+    def seen(image: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        shapes.append(image.shape)
+        return medians(image, observed)
+
+    monkeypatch.setattr(noise, "_medians", seen)
+    assert not find_impulses(image, np.ones(image.shape, bool)).any()
+    assert set(shapes) == {(1, 64, 64)}

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_dred.core.correlation import Correlation
-from napari_dred.core.crops import CROP, crops
 from napari_dred.core.errors import InputError
 from napari_dred.core.measured_noise import Known, measure_noise
 from napari_dred.core.noise import find_impulses
@@ -18,7 +17,8 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.values import ValueRange, check_size
 
-ENOUGH_OBSERVED = 0.25  # of a sample's pixels, for its noise to be measured
+# Of what a sample could tell of the noise, or else of what the one that tells most does.
+ENOUGH, ENOUGH_OF_MOST = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,20 @@ def calibrate(
     pairs = _telling(pairs)
     if not pairs:
         raise InputError("nothing is observed: the mask marks every pixel as missing")
-    p = parameters
-    pairs, impulses = _without_impulses(pairs, p)
+    pairs, impulses = _without_impulses(pairs, parameters)
     dtype = pairs[0][0].dtype
     half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
-    noise = measure_noise(pairs, p, half)
+    noise = measure_noise(pairs, parameters, half)
     ends = np.array([extremes], dtype)
     values = ValueRange.of(ends, np.ones(ends.shape, bool), noise.sigma)
+    low, high = noise.limits
+    if not impulses:  # else the extremes are theirs, and the rest has its own
+        low = low if low <= extremes[0] else -np.inf
+        high = high if high >= extremes[1] else np.inf
     return Calibration(
         sigma=noise.sigma,
         values=values,
-        limits=noise.limits,
+        limits=(low, high),
         photon_noise=noise.photon_noise,
         impulses=impulses,
         masked=masked,
@@ -131,40 +134,24 @@ def calibrate(
     )
 
 
-def calibrate_large(
-    planes: NDArray[Any], observed: NDArray[np.bool_], parameters: Parameters
-) -> Calibration | None:
-    """Measure an image on crops of it, as a plane of a stack is.
-
-    Parameters
-    ----------
-    planes : (C, H, W) array
-    observed : (C, H, W) bool array
-        At least one True a channel.
-    parameters : Parameters
-
-    Returns
-    -------
-    Calibration or None
-        None where the image is no larger than two crops, or nothing in them is observed.
-    """
-    if max(planes.shape[1:]) <= 2 * CROP:
-        return None
-    parts = [np.s_[:, a:b, c:d] for a, b, c, d in crops(planes[0].shape)]
-    seen = [observed[part] for part in parts]
-    if not any(o.any() for o in seen):
-        return None
-    known = planes[observed]
-    extremes = float(known.min()), float(known.max())
-    samples = [np.moveaxis(planes[part], 0, -1) for part in parts]
-    return calibrate(samples, [np.moveaxis(o, 0, -1) for o in seen], extremes, parameters)
-
-
 def _telling(pairs: list[Known]) -> list[Known]:
-    """Leave out the samples of which hardly anything is observed, if there are others."""
-    shares = [o.mean() for _, o in pairs]
-    enough = min(ENOUGH_OBSERVED, max(shares, default=0))
+    """Leave out samples that tell hardly anything of the noise, if others do.
+
+    What is missing tells nothing, nor does padding: what is as dark or bright as anything there.
+    """
+    shares = np.array([_between(a, o) for a, o in pairs])
+    if not shares.any():  # two values at most
+        shares = np.array([o.mean() for _, o in pairs])
+    enough = min(ENOUGH, ENOUGH_OF_MOST * shares.max(initial=0))
     return [pair for pair, share in zip(pairs, shares, strict=True) if share >= enough > 0]
+
+
+def _between(a: NDArray[Any], observed: NDArray[np.bool_]) -> float:
+    """Share of the samples that are known, and neither the lowest nor the highest of these."""
+    known = a[observed]
+    if not known.size:
+        return 0.0
+    return float(((known > known.min()) & (known < known.max())).sum() / a.size)
 
 
 def _without_impulses(pairs: list[Known], p: Parameters) -> tuple[list[Known], bool]:

@@ -1,4 +1,4 @@
-"""Where the noise of a large image, or of a stack of them, is measured: crops far apart."""
+"""Where a large image, or a stack of them, is looked at for its noise: crops far apart."""
 
 from __future__ import annotations
 

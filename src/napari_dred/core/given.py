@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_dred.core.calibration import Calibration, calibrate_large
+from napari_dred.core.calibration import Calibration
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
@@ -187,13 +187,15 @@ def check(
         notes.append("No GPU was found: running on the CPU.")
     with threads(p.threads):
         pointwise = p.scale == 1 and not blurred
+        level = spread * sigma / values.span
         seconds = estimate_seconds(
             len(planes),
             size,
             p,
             device,
             holes=holes and pointwise,
-            two_steps=in_two_steps(p.scale, spread * sigma / values.span, blurred=blurred),
+            # With holes it depends on their width: the estimate is then rather too long.
+            two_steps=not holes and in_two_steps(p.scale, level, blurred=blurred),
         )
     plan = Plan(
         task=task,
@@ -240,10 +242,7 @@ def _find_noise(
     whole: Calibration | None,
     notes: list[str],
 ) -> _Noise:
-    """Find kind and level of the noise, as far as they were not given; say so in the notes.
-
-    Of a large image, crops tell, which is far quicker.
-    """
+    """Find kind and level of the noise, as far as they were not given; say so in the notes."""
     if p.noise == "poisson" and p.sigma is not None:
         raise InputError(
             f"sigma is {p.sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
@@ -251,8 +250,7 @@ def _find_noise(
         )
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     impulses = 0
-    told = whole or calibrate_large(planes, observed, p)
-    if p.noise in ("auto", "impulse") and (told is None or told.impulses):
+    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
         hit = find_impulses(planes.astype(np.float64), observed)
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
@@ -266,12 +264,10 @@ def _find_noise(
             )
         elif p.noise == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
-    if told is None:
-        noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
-    else:
-        noise = MeasuredNoise(told.sigma, told.limits, told.photon_noise, told.correlation)
     if whole is not None:
-        return _Noise(observed, impulses, noise)
+        told = MeasuredNoise(whole.sigma, whole.limits, whole.photon_noise, whole.correlation)
+        return _Noise(observed, impulses, told)
+    noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
     correlation, photon = noise.correlation, noise.photon_noise
     if correlation is not None:
         notes.append(

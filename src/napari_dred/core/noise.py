@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
+from napari_dred.core.crops import CROP, crops
 from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
 
 # Of patches, the largest of which there are enough without a missing sample.
@@ -281,7 +282,8 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     Returns
     -------
     (C, H, W) bool array
-        All False if there are none, or fewer than one sample in 500 or 16 in all.
+        All False if there are none, or fewer than one sample in 500 or 16 in all; of an image
+        longer than 2048 pixels, also if no part of 1024 x 1024 in its corners and middle has any.
     """
     seen = image[observed]
     low, high = float(seen.min()), float(seen.max())
@@ -293,14 +295,14 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     rest = observed & ~at_end
     if not rest.any(axis=(1, 2)).all():
         return none
+    inner = seen[(seen > low) & (seen < high)]
     ends = []
     for bright in (True, False):
         end = image >= high if bright else image <= low
-        inner = seen[(seen > low) & (seen < high)]
         beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
         if np.count_nonzero(end & observed) > beside:  # else the tail of what the image shows
             ends.append((bright, end))
-    if not ends:
+    if not ends or _none_in_crops(image, observed):
         return none
     sigma = _level(image.astype(np.float64), rest)  # impulses stand out from fine texture too
     around = _medians(image, observed)
@@ -310,25 +312,41 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
         out: NDArray[np.bool_] = (high - around if bright else around - low) > height
         return observed & out
 
-    found, hit = none.copy(), []
+    found, struck = none.copy(), []
     for bright, end in ends:
         could = stand_out(bright, STANDS_OUT)
         out = could & end
         if _scattered(out, could) or _among_structures(out, could):
             found |= out
-            hit.append((bright, end))
-    if not hit:
+            struck.append((bright, end))
+    if not struck:
         return none
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
         around = _medians(image, observed & ~found)
         more = none.copy()
-        for bright, end in hit:
+        for bright, end in struck:
             more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
         if not more.any():
             break
         found |= more
     return found
+
+
+def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> bool:
+    """Whether no crop of a large image has impulses: then the search of all of it is spared."""
+    if max(image.shape[1:]) <= 2 * CROP:
+        return False
+    told = False
+    for top, bottom, left, right in dict.fromkeys(crops(image[0].shape)):
+        part = np.s_[:, top:bottom, left:right]
+        seen = image[part][observed[part]]
+        if not seen.size or np.ptp(seen) == 0:
+            continue  # it is masked, or padding
+        told = True
+        if find_impulses(image[part], observed[part]).any():
+            return False
+    return told
 
 
 def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:

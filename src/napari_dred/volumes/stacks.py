@@ -145,8 +145,8 @@ def _restore(
         mine = [s for s in mine if s.known]
         wholes[channel] = measure(job, channel, mine)
         notes.append(wholes[channel].statement(p, channel if len(channels) > 1 else None))
-    known = [s.masked for s in scans if s.known]
-    notes += doubts_of_mask(sum(known) / (len(known) * math.prod(plan.plane)))
+    masked = [s.masked for s in scans if s.known]
+    notes += doubts_of_mask(sum(masked) / (len(masked) * math.prod(plan.plane)))
     regions, lost = {s.place: s.regions for s in scans}, {s.place: s.lost for s in scans}
     if all(len(s.lost) == len(s.regions) for s in scans):
         raise InputError(

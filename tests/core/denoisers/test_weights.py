@@ -122,7 +122,9 @@ class _Evil:
         return (print, ("code ran",))
 
 
-@pytest.mark.parametrize("content", ["empty", "noise", "pickle", "shapes", "names", "nan", "other"])
+@pytest.mark.parametrize(
+    "content", ["empty", "noise", "pickle", "shapes", "names", "nan", "huge", "other"]
+)
 def test_other_files_are_refused_in_words(
     tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +142,8 @@ def test_other_files_are_refused_in_words(
         torch.save({"body." + k: v for k, v in state.items()}, path)
     elif content == "nan":
         torch.save(state | {"model.2.bias": torch.full((8,), float("nan"))}, path)
+    elif content == "huge":
+        torch.save({k: v * 1e20 for k, v in state.items()}, path)
     else:
         torch.save([1, 2, 3], path)
     with pytest.raises(InputError, match=r"bad\.pth"):

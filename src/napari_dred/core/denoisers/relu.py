@@ -11,7 +11,8 @@ class ReLU(nn.Module):
     """max(x, 0), in place; in bfloat16 on a processor faster than torch's own.
 
     The bits of a bfloat16 number, read as an integer, have its sign, and torch compares integers
-    several times as fast. A NaN with a sign becomes 0 there: weights and images are finite.
+    several times as fast. A NaN with a sign becomes 0 there, so that weights with which numbers
+    grow beyond all bounds must be refused beforehand: see `weights.load`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
