@@ -34,7 +34,7 @@ TITLES = {
 MEANS = {
     "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
     "stopping": (["preset", "held_out", "crop"], ["psnr_y", "oracle", "loss", "iterations"]),
-    "micrographs": (["method", "crop"], ["psnr", "ssim", "seconds"]),
+    "micrographs": (["method", "crop"], ["psnr", "ssim"]),
     "assumptions": (
         ["denoiser"],
         [
