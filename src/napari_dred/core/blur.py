@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import measure_noise
-from napari_dred.core.noise import fill_nearest, find_impulses
+from napari_dred.core.noise import fill_nearest
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.values import check_size
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_dred.core.correlation import Correlation
 from napari_dred.core.errors import InputError
+from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import Known, measure_noise
-from napari_dred.core.noise import find_impulses
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.values import ValueRange, check_size

@@ -13,8 +13,8 @@ from napari_dred.core.devices import choose_device, describe, free_memory, threa
 from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
+from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
-from napari_dred.core.noise import find_impulses
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise

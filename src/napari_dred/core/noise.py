@@ -1,4 +1,4 @@
-"""Noise: its kind and its level, estimated from the observed samples."""
+"""White noise: its level, and where it was cut off, from the observed samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
-from napari_dred.core.crops import CROP, crops
 from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
 
 # Of patches, the largest of which there are enough without a missing sample.
@@ -27,23 +26,6 @@ FEW_WINDOWS, LEAST_OF_LEVEL = 0.5, 0.25
 
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
-
-# A sample at an end of the range is an impulse if it stands out from the median around it by so
-# many standard deviations of the other noise, and by this part of the range.
-STANDS_OUT_SIGMAS = 4.0
-STANDS_OUT = 0.03
-STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
-ROUNDS = 3
-NEIGHBOURHOOD = 5
-# Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
-# beside each other: so much more often than by chance and there are no impulses.
-MAX_CLUSTERING = 1.6
-FEW_PAIRS, ENOUGH_PAIRS = 4, 20
-# Unless there are many, though not most, and the share of them with no neighbour at all is at least
-# this part of what it would be by chance: then there are impulses, and a few such structures. In
-# photographs without impulses it is 0.1 to 0.6.
-MANY, TOO_MANY, ALONE = 0.01, 0.3, 0.85
-MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
 def level_of_patches(samples: NDArray[np.floating]) -> float:
@@ -178,7 +160,7 @@ def estimate_sigma(
         In the units of `image`, for all its channels.
     """
     samples: NDArray[np.float64] = image.astype(np.float64)
-    level = _level(samples, observed, limits)
+    level = unbounded_level(samples, observed, limits)
     if not _scattered_over(observed):
         return level
     bound = highest_level(samples, observed, limits, level)
@@ -195,7 +177,7 @@ def _scattered_over(observed: NDArray[np.bool_]) -> bool:
     return bool(whole.sum() < FEW_WINDOWS * pixels.sum())
 
 
-def _level(
+def unbounded_level(
     image: NDArray[np.float64],
     observed: NDArray[np.bool_],
     limits: tuple[float, float] = (-np.inf, np.inf),
@@ -265,120 +247,3 @@ def find_limits(image: NDArray[Any], observed: NDArray[np.bool_]) -> tuple[float
         float(low) if piled(low, between.min()) else -np.inf,
         float(high) if piled(high, between.max()) else np.inf,
     )
-
-
-def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Find the samples that salt or pepper noise (hot and dead pixels) has replaced.
-
-    They lie at an end of the range, stand out from their surroundings, and are
-    scattered. A saturated area, a bright line or a printed letter is none.
-
-    Parameters
-    ----------
-    image : (C, H, W) float array
-    observed : (C, H, W) bool array
-        At least one True a channel.
-
-    Returns
-    -------
-    (C, H, W) bool array
-        All False if there are none, or fewer than one sample in 500 or 16 in all; of an image
-        longer than 2048 pixels, also if no part of 1024 x 1024 in its corners and middle has any.
-    """
-    seen = image[observed]
-    low, high = float(seen.min()), float(seen.max())
-    span = high - low
-    at_end = observed & ((image <= low) | (image >= high))
-    none = np.zeros(image.shape, bool)
-    if span == 0 or at_end.mean() < MIN_FRACTION:
-        return none
-    rest = observed & ~at_end
-    if not rest.any(axis=(1, 2)).all():
-        return none
-    inner = seen[(seen > low) & (seen < high)]
-    ends = []
-    for bright in (True, False):
-        end = image >= high if bright else image <= low
-        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
-        if np.count_nonzero(end & observed) > beside:  # else the tail of what the image shows
-            ends.append((bright, end))
-    if not ends or _none_in_crops(image, observed):
-        return none
-    sigma = _level(image.astype(np.float64), rest)  # impulses stand out from fine texture too
-    around = _medians(image, observed)
-
-    def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:
-        height = max(STANDS_OUT_SIGMAS * sigma, by * span)
-        out: NDArray[np.bool_] = (high - around if bright else around - low) > height
-        return observed & out
-
-    found, struck = none.copy(), []
-    for bright, end in ends:
-        could = stand_out(bright, STANDS_OUT)
-        out = could & end
-        if _scattered(out, could) or _among_structures(out, could):
-            found |= out
-            struck.append((bright, end))
-    if not struck:
-        return none
-    for _ in range(ROUNDS):
-        # Without those found so far, which hide others where they lie close together.
-        around = _medians(image, observed & ~found)
-        more = none.copy()
-        for bright, end in struck:
-            more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
-        if not more.any():
-            break
-        found |= more
-    return found
-
-
-def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> bool:
-    """Whether no crop of a large image has impulses: then the search of all of it is spared."""
-    if max(image.shape[1:]) <= 2 * CROP:
-        return False
-    told = False
-    for top, bottom, left, right in dict.fromkeys(crops(image[0].shape)):
-        part = np.s_[:, top:bottom, left:right]
-        seen = image[part][observed[part]]
-        if not seen.size or np.ptp(seen) == 0:
-            continue  # it is masked, or padding
-        told = True
-        if find_impulses(image[part], observed[part]).any():
-            return False
-    return told
-
-
-def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
-    """Medians around each sample of a (C, H, W) array, from the observed ones."""
-    filled = (fill_nearest(c, o) for c, o in zip(image, observed, strict=True))
-    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in filled])
-
-
-def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
-    """Whether there are enough, side by side hardly more often than chance would have it."""
-    fraction = out.sum() / max(1, could.sum())
-    if fraction < MIN_FRACTION or out.sum() < MIN_COUNT:
-        return False
-    by_chance, pairs = fraction**2 * _pairs(could), _pairs(out)
-    return pairs <= MAX_CLUSTERING * by_chance + FEW_PAIRS and not _regular(pairs, by_chance)
-
-
-def _among_structures(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
-    """Whether there are many, and about as many without a neighbour as chance would have it."""
-    fraction = out.sum() / max(1, could.sum())
-    if not MANY < fraction < TOO_MANY or _regular(_pairs(out), fraction**2 * _pairs(could)):
-        return False
-    around = ndimage.convolve(out.astype(np.uint8), np.ones((1, 3, 3), np.uint8), mode="constant")
-    alone = (out & (around == 1)).sum() / out.sum()
-    return bool(alone > ALONE * (1 - fraction) ** 8)  # none of eight neighbours
-
-
-def _regular(pairs: float, by_chance: float) -> bool:
-    """Whether neighbours are avoided, as in a grid or a dither."""
-    return by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING
-
-
-def _pairs(a: NDArray[np.bool_]) -> int:
-    """How often two neighbours, in a row or a column, are both True."""
-    return int((a[:, :-1] & a[:, 1:]).sum() + (a[:, :, :-1] & a[:, :, 1:]).sum())

@@ -1,0 +1,185 @@
+"""Impulse noise: which samples hot and dead pixels, salt or pepper have replaced."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_dred.core.crops import CROP, crops
+from napari_dred.core.noise import fill_nearest, unbounded_level
+
+# A sample at an end of the range is an impulse if it stands out from the median around it by so
+# many standard deviations of the other noise, and by this part of the range.
+STANDS_OUT_SIGMAS = 4.0
+STANDS_OUT = 0.03
+STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
+ROUNDS = 3
+NEIGHBOURHOOD = 5
+# Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
+# beside each other: so much more often than by chance and there are no impulses.
+MAX_CLUSTERING = 1.6
+FEW_PAIRS, ENOUGH_PAIRS = 4, 20
+# Unless there are impulses apart from structures, which alone are taken then. Structures are groups
+# of more samples than `PIECE` that stand out by the part `REACH` of what an impulse does; what lies
+# more than `NEAR` samples away is apart. It must be at least the part `APART` of where impulses
+# would stand out. They must be fewer there than `FEW`, as many make such groups, and spread: in the
+# middle one of its blocks, their share must be at least the part `SPREAD` of the mean.
+REACH, PIECE, NEAR, APART, FEW, SPREAD = 0.5, 3, 8, 0.5, 0.03, 0.5
+MOST_BLOCKS, IN_A_BLOCK = 8, 4  # blocks a side; impulses in one on average
+# Or unless there are many, though not most, and the share of them with no neighbour at all is at
+# least this part of what it would be by chance: then there are impulses, and a few structures. In
+# photographs without impulses it is 0.1 to 0.6.
+MANY, TOO_MANY, ALONE = 0.01, 0.3, 0.85
+MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
+
+
+def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find the samples that salt or pepper noise (hot and dead pixels) has replaced.
+
+    They lie at an end of the range, stand out from their surroundings, and are
+    scattered. A saturated area, a bright line or a printed letter is none.
+
+    Parameters
+    ----------
+    image : (C, H, W) float array
+    observed : (C, H, W) bool array
+        At least one True a channel.
+
+    Returns
+    -------
+    (C, H, W) bool array
+        All False if there are none, or fewer than one sample in 500 or 16 in all; of an image
+        longer than 2048 pixels, also if no part of 1024 x 1024 in its corners and middle has any.
+    """
+    seen = image[observed]
+    low, high = float(seen.min()), float(seen.max())
+    span = high - low
+    at_end = observed & ((image <= low) | (image >= high))
+    none = np.zeros(image.shape, bool)
+    if span == 0 or at_end.mean() < MIN_FRACTION:
+        return none
+    rest = observed & ~at_end
+    if not rest.any(axis=(1, 2)).all():
+        return none
+    inner = seen[(seen > low) & (seen < high)]
+    ends = []
+    for bright in (True, False):
+        end = image >= high if bright else image <= low
+        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
+        if np.count_nonzero(end & observed) > beside:  # else the tail of what the image shows
+            ends.append((bright, end))
+    if not ends or _none_in_crops(image, observed):
+        return none
+    # Impulses stand out from fine texture too.
+    sigma = unbounded_level(image.astype(np.float64), rest)
+    around = _medians(image, observed)
+
+    def to_end(bright: bool) -> NDArray[np.floating]:
+        return high - around if bright else around - low
+
+    def stand_out(bright: bool, by: float) -> NDArray[np.bool_]:
+        out: NDArray[np.bool_] = to_end(bright) > max(STANDS_OUT_SIGMAS * sigma, by * span)
+        return observed & out
+
+    found, struck = none.copy(), []
+    for bright, end in ends:
+        could = stand_out(bright, STANDS_OUT)
+        if not _scattered(could & end, could):
+            apart = could & _apart(could & (abs(image - around) > REACH * to_end(bright)))
+            if apart.sum() >= APART * could.sum() and _spread_alike(apart & end, apart):
+                could, end = apart, end & apart
+            elif not _among_structures(could & end, could):
+                continue
+        found |= could & end
+        struck.append((bright, end))
+    if not struck:
+        return none
+    for _ in range(ROUNDS):
+        # Without those found so far, which hide others where they lie close together.
+        around = _medians(image, observed & ~found)
+        more = none.copy()
+        for bright, end in struck:
+            more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
+        if not more.any():
+            break
+        found |= more
+    return found
+
+
+def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> bool:
+    """Whether no crop of a large image has impulses: then the search of all of it is spared."""
+    if max(image.shape[1:]) <= 2 * CROP:
+        return False
+    told = False
+    for top, bottom, left, right in dict.fromkeys(crops(image[0].shape)):
+        part = np.s_[:, top:bottom, left:right]
+        seen = image[part][observed[part]]
+        if not seen.size or np.ptp(seen) == 0:
+            continue  # it is masked, or padding
+        told = True
+        if find_impulses(image[part], observed[part]).any():
+            return False
+    return told
+
+
+def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Medians around each sample of a (C, H, W) array, from the observed ones."""
+    filled = (fill_nearest(c, o) for c, o in zip(image, observed, strict=True))
+    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in filled])
+
+
+def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
+    """Whether there are enough, side by side hardly more often than chance would have it."""
+    fraction = out.sum() / max(1, could.sum())
+    if fraction < MIN_FRACTION or out.sum() < MIN_COUNT:
+        return False
+    by_chance, pairs = fraction**2 * _pairs(could), _pairs(out)
+    return pairs <= MAX_CLUSTERING * by_chance + FEW_PAIRS and not _regular(pairs, by_chance)
+
+
+def _among_structures(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
+    """Whether there are many, and about as many without a neighbour as chance would have it."""
+    fraction = out.sum() / max(1, could.sum())
+    if not MANY < fraction < TOO_MANY or _regular(_pairs(out), fraction**2 * _pairs(could)):
+        return False
+    around = ndimage.convolve(out.astype(np.uint8), np.ones((1, 3, 3), np.uint8), mode="constant")
+    alone = (out & (around == 1)).sum() / out.sum()
+    return bool(alone > ALONE * (1 - fraction) ** 8)  # none of eight neighbours
+
+
+def _apart(stands_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where no structure is near: no group of more samples that stand out than impulses make."""
+    near = []
+    for plane in stands_out:
+        groups, _ = ndimage.label(plane, np.ones((3, 3)))
+        large = np.bincount(groups.ravel()) > PIECE
+        large[0] = False
+        near.append(ndimage.maximum_filter(large[groups], 2 * NEAR + 1))
+    return ~np.stack(near)
+
+
+def _spread_alike(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
+    """Whether they are few, scattered, and all over the image, as noise is."""
+    if not _scattered(out, could) or out.sum() > FEW * could.sum():
+        return False
+    blocks = int(np.clip(np.sqrt(out.sum() / IN_A_BLOCK), 2, MOST_BLOCKS))
+
+    def counts(a: NDArray[np.bool_]) -> NDArray[np.int_]:
+        rows = np.array_split(a.sum(0), blocks, axis=0)
+        return np.array([[b.sum() for b in np.array_split(r, blocks, axis=1)] for r in rows])
+
+    hits, places = counts(out), counts(could)
+    enough = places > places.mean() / 2
+    rate = np.median(hits[enough] / places[enough])
+    return bool(rate >= SPREAD * out.sum() / could.sum())
+
+
+def _regular(pairs: float, by_chance: float) -> bool:
+    """Whether neighbours are avoided, as in a grid or a dither."""
+    return by_chance > ENOUGH_PAIRS and pairs < by_chance / MAX_CLUSTERING
+
+
+def _pairs(a: NDArray[np.bool_]) -> int:
+    """How often two neighbours, in a row or a column, are both True."""
+    return int((a[:, :-1] & a[:, 1:]).sum() + (a[:, :, :-1] & a[:, :, 1:]).sum())
