@@ -117,3 +117,8 @@ def test_thinned_grids_hold_every_sample_once() -> None:
     samples = np.concatenate([a.ravel() for a, _ in grids])
     np.testing.assert_array_equal(np.sort(samples), image[:, :6].ravel())
     assert all(np.array_equal(o, a % 2 == 0) for a, o in grids)
+
+
+def test_rounding_is_no_noise():
+    image = np.full((1, 64, 64), 100.0)
+    assert find_correlation(image, np.ones(image.shape, bool), (-np.inf, np.inf)) is None

@@ -51,7 +51,13 @@ def test_estimate_scales_with_the_image() -> None:
 
 
 def test_flat_image_has_no_noise() -> None:
-    assert estimate_sigma(np.full((1, 32, 32), 5.0), np.ones((1, 32, 32), bool)) < 1e-9
+    assert estimate_sigma(np.full((1, 32, 32), 5.0), np.ones((1, 32, 32), bool)) == 0
+
+
+def test_two_values_are_no_noise() -> None:
+    image = np.zeros((1, 64, 64))
+    image[:, 20:40, 10:50] = 255
+    assert estimate_sigma(image, np.ones(image.shape, bool)) == 0
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])

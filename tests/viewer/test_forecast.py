@@ -125,6 +125,15 @@ def test_pixels_that_are_not_finite_count_too():
     assert outcome.text.endswith("\n6 pixels (1.0 %) will be replaced.")
 
 
+def test_a_mask_of_most_pixels_is_doubted_beforehand():
+    from dataclasses import replace
+
+    plan = replace(PLAN, missing=480, masked=480)  # of 600
+    (said,), outcome = worked(inputs(mask=~MASK), lambda *_: plan)
+    assert "invert it" in said
+    assert "80.0 % of the pixels as missing" in outcome.text
+
+
 def test_what_was_worked_out_is_not_worked_out_again():
     planner = Planner()
     _, first = worked(inputs(mask=MASK), planner)

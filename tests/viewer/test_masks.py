@@ -94,6 +94,9 @@ def test_what_the_mask_does_is_said():
     mask[:12, :100] = True
     assert mask_statement(mask) == "1,200 pixels (12.0 %) will be replaced."
     assert mask_statement(mask, Region(10, 20, 0, 100)).startswith("200 pixels (20.0 %)")
+    assert mask_statement(~mask).endswith(
+        "88.0 % of the pixels as missing. If it marks those that are known instead, invert it."
+    )
     assert "empty in the region" in mask_statement(mask, Region(50, 60, 0, 100))
 
 

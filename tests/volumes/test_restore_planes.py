@@ -223,7 +223,7 @@ def test_a_mask_of_most_pixels_is_doubted(stack, rows, said):
         return np.repeat(np.arange(40) < (40 if index == (0, 0) else rows), 48).reshape(40, 48)
 
     result = list(solve_planes(planes_of(stack, mask=mask), parameters=QUICK))[-1]
-    assert any("marks 75%" in note and "invert it" in note for note in result.notes) is said
+    assert any("marks 75.0 %" in note and "invert it" in note for note in result.notes) is said
 
 
 def test_kept_planes_before_an_error_do_not_hide_it(stack):

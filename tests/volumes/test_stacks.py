@@ -295,7 +295,7 @@ def test_a_mask_of_most_pixels_is_doubted(ome, run, tmp_path, rows, said):
     mask[:rows] = 1
     tifffile.imwrite(tmp_path / "mask.tif", mask)
     record = run(ome, tmp_path / "out.ome.tif", mask=tmp_path / "mask.tif")
-    assert any("marks 75%" in note and "invert it" in note for note in record["notes"]) is said
+    assert any("marks 75.0 %" in note and "invert it" in note for note in record["notes"]) is said
 
 
 def test_around_the_mask_only_missing_pixels_change(run, quick, tmp_path):

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from napari_dred.core.noise import ROUNDING
+
 SIDE, STEP = 16, 8  # of the tiles that are looked at, and between them
 FLATTEST, ENOUGH = 0.1, 16  # share and least number of tiles that are taken for noise alone
 MOST_CUT = 0.05  # of a tile's samples, at an end of the range
@@ -103,7 +105,8 @@ def _of_channel(
     # Differences between samples, unlike their products, lose nothing with the surface.
     far = [_difference(noise, *lag) for n in range(*FAR) for lag in ((n, 0), (0, n))]
     variance = np.mean(far, 0)
-    if not variance.min() > 0 or variance.std() > MAX_VARIATION * variance.mean():
+    rounding = (ROUNDING * float(np.abs(channel[seen]).max())) ** 2
+    if not variance.min() > rounding or variance.std() > MAX_VARIATION * variance.mean():
         return None
     lags = range(1, REACH + 1)
     rows = 1 - np.stack([_difference(noise, lag, 0) for lag in lags]) / variance

@@ -14,6 +14,7 @@ from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.impulses import find_impulses
+from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
@@ -25,7 +26,6 @@ from napari_dred.core.values import ValueRange, check_size
 MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
-MOSTLY_MASKED = 0.6  # of the pixels: what a mask seldom marks, and its inverse often
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,6 @@ def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bo
     if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
         raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
     return np.asarray(m != 0)
-
-
-def doubts_of_mask(share: float) -> list[str]:
-    """What to say of a mask that marks this share of the pixels: a sentence, or nothing."""
-    if share <= MOSTLY_MASKED:
-        return []
-    return [
-        f"The mask marks {share:.0%} of the pixels as missing. If it marks those that are known "
-        "instead, invert it."
-    ]
 
 
 def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:

@@ -24,6 +24,7 @@ STRONG = 1 / 8  # of the range
 # flattest places; and what is left of it at least: some places may have no noise, as a scale bar.
 FEW_WINDOWS, LEAST_OF_LEVEL = 0.5, 0.25
 
+ROUNDING = 1e-9  # of the largest sample: less is no noise
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value
 
@@ -207,7 +208,7 @@ def unbounded_level(
         pairs = zip(image, observed, strict=True)
         waves = np.mean([estimate_by_wavelets(fill_nearest(c, o)) for c, o in pairs if o.any()])
         estimate = float(waves if estimate is None else min(estimate, waves))
-    return estimate if np.isfinite(estimate) else 0.0
+    return estimate if np.isfinite(estimate) and estimate > ROUNDING * np.abs(seen).max() else 0.0
 
 
 def _share(samples: NDArray[Any], limits: tuple[float, float]) -> float:

@@ -16,6 +16,7 @@ from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
 from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan
 from napari_dred.text import duration, memory, part, sentence
@@ -312,7 +313,8 @@ def _replaced(
     """The sentence on the pixels to be replaced, if there is any to say."""
     if plan is not None and plan.missing:  # those that are not finite among them
         total = plan.shape[0] * plan.shape[1] // plan.parameters.scale**2
-        return [f"{part(plan.missing, total, 'pixel')} will be replaced."]
+        told = f"{part(plan.missing, total, 'pixel')} will be replaced."
+        return [" ".join([told, *doubts_of_mask(plan.masked / total)])]
     return [] if mask is None else [mask_statement(mask, region)]
 
 

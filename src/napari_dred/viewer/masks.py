@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skimage.draw import polygon
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.masks import doubts_of_mask
 from napari_dred.io import marked
 from napari_dred.text import part, times
 from napari_dred.viewer.sliders import (
@@ -168,7 +169,8 @@ def mask_statement(mask: NDArray[np.bool_], region: Region | None = None) -> str
     if count == 0:
         where = "" if region is None else " in the region"
         return f"The mask is empty{where}: paint or draw over what is to be replaced."
-    return f"{part(count, inside.size, 'pixel')} will be replaced."
+    told = f"{part(count, inside.size, 'pixel')} will be replaced."
+    return " ".join([told, *doubts_of_mask(count / inside.size)])
 
 
 def _labels_reader(

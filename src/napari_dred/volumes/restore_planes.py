@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.errors import InputError, RestorationError
+from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.io.axes import Place
@@ -316,8 +317,6 @@ def _of_all(
     plan: Plan, looks: dict[Index, _Look], wholes: dict[int, Calibration], p: Parameters
 ) -> Plan:
     """The plan of a plane with the time, the numbers and the noise of all."""
-    from napari_dred.core.given import doubts_of_mask  # brings torch
-
     noise = [w.statement(p, c) for c, w in wholes.items()] if len(wholes) > 1 else []
     masked = sum(look.masked for look in looks.values())
     pixels = len(looks) * math.prod(plan.shape[:2]) / p.scale**2

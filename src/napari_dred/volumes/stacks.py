@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.io.axes import Place
 from napari_dred.io.stack import open_stack
@@ -111,8 +112,6 @@ def restore_stack(
 def _restore(
     plan: StackPlan, job: Job, pool: Pool, began: float
 ) -> Iterator[Progress | dict[str, Any]]:
-    from napari_dred.core.given import doubts_of_mask  # brings torch
-
     p, output = plan.parameters, plan.output
     with Reader(job) as reader:
         check_mask(reader)
