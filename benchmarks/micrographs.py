@@ -69,7 +69,8 @@ def _bm3d_of_photons(noisy: np.ndarray) -> Denoised:
         return METHODS["BM3D"](noisy)
     stable = 2 / gain * np.sqrt(np.maximum(0, gain * noisy + 3 / 8 * gain**2 + offset))
     span = stable.max()
-    d = np.maximum(span * load_bm3d()(stable[None] / span, 1 / span)[0], 1e-3)
+    d = span * load_bm3d()(stable[None] / span, 1 / span)[0]
+    d = np.maximum(d, 2 * np.sqrt(3 / 8))  # what no photon makes: the closed form holds from there
     powers = d**2 / 4 + 1.5**0.5 / (4 * d) - 11 / (8 * d**2) + 5 * 1.5**0.5 / (8 * d**3) - 1 / 8
     image = gain * powers - offset / gain
     return image.clip(0, 255), {"gain": f"{gain:.2f}", "offset": f"{offset:.1f}"}

@@ -85,6 +85,21 @@ def test_of_scattered_samples_all_count_that_tell_about_as_much():
     )
 
 
+def test_a_limit_beside_impulses_is_that_of_the_rest():
+    images = planes((5, 5))
+    for image in images:
+        image[:20, :20] = 2000
+        image.flat[RNG.choice(image.size, 60, replace=False)] = 60000
+    whole = calibrate(images, everywhere(images), (500, 60000), Parameters())
+    assert whole.impulses
+    assert whole.limits == (-np.inf, 2000)
+    images = planes((20, 20))
+    for image in images:
+        image[:20, :20] = 2000
+    asked = calibrate(images, everywhere(images), (500, 60000), Parameters(noise="impulse"))
+    assert asked.limits == (-np.inf, np.inf)
+
+
 def test_impulses_are_those_of_most_samples():
     images = planes((5, 5, 5))
     for image in images[:2]:

@@ -71,16 +71,19 @@ def test_bright_lines_are_no_impulses() -> None:
     assert not find_impulses(image, np.ones(image.shape, bool)).any()
 
 
+@pytest.mark.parametrize(("share", "least"), [(0.055, 0.95), (0.025, 0.85), (0.008, 0.85)])
 @pytest.mark.parametrize("bright", [True, False])
-def test_impulses_beside_a_few_structures_are_found(bright: bool) -> None:
+def test_impulses_beside_a_few_structures_are_found(
+    bright: bool, share: float, least: float
+) -> None:
     image = 0.9 * data.camera()[128:384, 128:384].astype(np.float64)
     lines = np.zeros(image.shape, bool)
     lines[100, :] = lines[:128, 50] = True
-    hit = np.random.default_rng(0).random(image.shape) < 0.055
+    hit = np.random.default_rng(0).random(image.shape) < share
     image[lines | hit] = 255
     image = (image if bright else 255 - image)[None]
     found = find_impulses(image, np.ones(image.shape, bool))[0]
-    assert found[hit & ~lines].mean() > 0.95
+    assert found[hit & ~lines].mean() > least
     assert not found[~hit & ~lines].any()
 
 
@@ -131,6 +134,13 @@ def test_missing_samples_are_no_impulses(photograph: np.ndarray) -> None:
     observed = np.broadcast_to(rng.random(photograph.shape[1:]) > 0.2, photograph.shape)
     image = np.where(observed, photograph, 255)
     assert not find_impulses(image, observed).any()
+
+
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
+def test_the_cut_off_tail_of_photon_noise_is_no_impulses(share: float) -> None:
+    noisy = np.random.default_rng(0).poisson(data.camera()[128:384, 128:384] / 12).astype(float)
+    image = np.minimum(noisy, np.quantile(noisy, 1 - share))[None]
+    assert not find_impulses(image, np.ones(image.shape, bool)).any()
 
 
 def test_a_few_bright_spots_are_the_image() -> None:
@@ -195,3 +205,5 @@ def test_a_large_image_without_impulses_in_its_crops_is_not_searched(
     monkeypatch.setattr(impulses, "_medians", seen)
     assert not find_impulses(image, np.ones(image.shape, bool)).any()
     assert set(shapes) == {(1, 64, 64)}
+    find_impulses(image, np.ones(image.shape, bool), everywhere=True)
+    assert image.shape in shapes

@@ -241,7 +241,8 @@ def _find_noise(
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     impulses = 0
     if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
-        hit = find_impulses(planes.astype(np.float64), observed)
+        samples = planes.astype(np.float64)
+        hit = find_impulses(samples, observed, everywhere=p.noise == "impulse")
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
         if impulses and (observed & ~hit).any(axis=(1, 2)).all():

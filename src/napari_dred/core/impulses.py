@@ -20,12 +20,15 @@ NEIGHBOURHOOD = 5
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
 FEW_PAIRS, ENOUGH_PAIRS = 4, 20
-# Unless there are impulses apart from structures, which alone are taken then. Structures are groups
-# of more samples than `PIECE` that stand out by the part `REACH` of what an impulse does; what lies
-# more than `NEAR` samples away is apart. It must be at least the part `APART` of where impulses
-# would stand out. They must be fewer there than `FEW`, as many make such groups, and spread: in the
-# middle one of its blocks, their share must be at least the part `SPREAD` of the mean.
-REACH, PIECE, NEAR, APART, FEW, SPREAD = 0.5, 3, 8, 0.5, 0.03, 0.5
+# Unless there are impulses apart from structures: groups of more than `PIECE` samples that
+# stand out by the part `REACH` of what an impulse does; what lies more than `FAR` samples away is
+# apart. That must be at least the part `APART` of where impulses would stand out. They must be a
+# share of at most `FEW` there, as many make such groups; `MORE` times as many as the samples that
+# nearly reach the end (the part `NEARLY`), as the tail of strong noise does; and spread: in the
+# middle one of its blocks, their share must be at least the part `SPREAD` of the mean. Those within
+# `NEAR` samples of a structure may be a part of it.
+PIECE, REACH, FAR, NEAR, APART, SPREAD = 3, 0.5, 8, 2, 0.5, 0.5
+FEW, MORE, NEARLY = 0.03, 2, 0.75
 MOST_BLOCKS, IN_A_BLOCK = 8, 4  # blocks a side; impulses in one on average
 # Or unless there are many, though not most, and the share of them with no neighbour at all is at
 # least this part of what it would be by chance: then there are impulses, and a few structures. In
@@ -34,7 +37,9 @@ MANY, TOO_MANY, ALONE = 0.01, 0.3, 0.85
 MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
-def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def find_impulses(
+    image: NDArray[np.floating], observed: NDArray[np.bool_], *, everywhere: bool = False
+) -> NDArray[np.bool_]:
     """Find the samples that salt or pepper noise (hot and dead pixels) has replaced.
 
     They lie at an end of the range, stand out from their surroundings, and are
@@ -45,19 +50,22 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     image : (C, H, W) float array
     observed : (C, H, W) bool array
         At least one True a channel.
+    everywhere : bool
+        Whether all of a large image is searched, whatever its crops show.
 
     Returns
     -------
     (C, H, W) bool array
         All False if there are none, or fewer than one sample in 500 or 16 in all; of an image
-        longer than 2048 pixels, also if no part of 1024 x 1024 in its corners and middle has any.
+        longer than 2048 pixels, also if no part of 1024 x 1024 in its corners and middle has any,
+        unless `everywhere`.
     """
     seen = image[observed]
     low, high = float(seen.min()), float(seen.max())
     span = high - low
     at_end = observed & ((image <= low) | (image >= high))
     none = np.zeros(image.shape, bool)
-    if span == 0 or at_end.mean() < MIN_FRACTION:
+    if span == 0 or at_end.sum() < MIN_FRACTION * seen.size:
         return none
     rest = observed & ~at_end
     if not rest.any(axis=(1, 2)).all():
@@ -66,10 +74,12 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     ends = []
     for bright in (True, False):
         end = image >= high if bright else image <= low
-        beside = np.count_nonzero(inner == (inner.max() if bright else inner.min()))
-        if np.count_nonzero(end & observed) > beside:  # else the tail of what the image shows
+        beside = inner.max() if bright else inner.min()
+        # Else it is the tail of what the image shows.
+        far = abs((high if bright else low) - beside) > STANDS_OUT * span
+        if far or np.count_nonzero(end & observed) > np.count_nonzero(inner == beside):
             ends.append((bright, end))
-    if not ends or _none_in_crops(image, observed):
+    if not ends or (not everywhere and _none_in_crops(image, observed)):
         return none
     # Impulses stand out from fine texture too.
     sigma = unbounded_level(image.astype(np.float64), rest)
@@ -86,9 +96,11 @@ def find_impulses(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> N
     for bright, end in ends:
         could = stand_out(bright, STANDS_OUT)
         if not _scattered(could & end, could):
-            apart = could & _apart(could & (abs(image - around) > REACH * to_end(bright)))
-            if apart.sum() >= APART * could.sum() and _spread_alike(apart & end, apart):
-                could, end = apart, end & apart
+            part = np.zeros(image.shape)
+            np.divide(abs(image - around), to_end(bright), out=part, where=could)
+            if _few_apart(end, could, part):
+                could &= _apart(part > REACH, NEAR)
+                end = end & could
             elif not _among_structures(could & end, could):
                 continue
         found |= could & end
@@ -148,21 +160,36 @@ def _among_structures(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
     return bool(alone > ALONE * (1 - fraction) ** 8)  # none of eight neighbours
 
 
-def _apart(stands_out: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where no structure is near: no group of more samples that stand out than impulses make."""
+def _apart(stands_out: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
+    """Where no structure is so near: no group of more samples that stand out than impulses make."""
     near = []
     for plane in stands_out:
         groups, _ = ndimage.label(plane, np.ones((3, 3)))
         large = np.bincount(groups.ravel()) > PIECE
         large[0] = False
-        near.append(ndimage.maximum_filter(large[groups], 2 * NEAR + 1))
+        near.append(ndimage.maximum_filter(large[groups], 2 * distance + 1))
     return ~np.stack(near)
 
 
+def _few_apart(
+    end: NDArray[np.bool_], could: NDArray[np.bool_], part: NDArray[np.floating]
+) -> bool:
+    """Whether there are few, apart from structures.
+
+    Samples stand out by `part` of what an impulse does.
+    """
+    apart = could & _apart(part > REACH, FAR)
+    out, nearly = apart & end, apart & ~end & (part > NEARLY)
+    return bool(
+        apart.sum() >= APART * could.sum()
+        and MORE * nearly.sum() < out.sum() <= FEW * apart.sum()
+        and _scattered(out, apart)
+        and _spread_alike(out, apart)
+    )
+
+
 def _spread_alike(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:
-    """Whether they are few, scattered, and all over the image, as noise is."""
-    if not _scattered(out, could) or out.sum() > FEW * could.sum():
-        return False
+    """Whether they are all over the image, as noise is, and not in some places."""
     blocks = int(np.clip(np.sqrt(out.sum() / IN_A_BLOCK), 2, MOST_BLOCKS))
 
     def counts(a: NDArray[np.bool_]) -> NDArray[np.int_]:

@@ -151,6 +151,14 @@ def test_other_files_are_refused_in_words(
     assert "code ran" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("network", [DnCNN(8, 4), TNRD(2, 9)])
+def test_weights_that_overflow_are_refused(tmp_path: Path, network: DenoisingNetwork) -> None:
+    path = tmp_path / "huge.pth"
+    torch.save({k: v * 1e30 for k, v in network.state_dict().items()}, path)
+    with pytest.raises(InputError, match="so large"):
+        weights.load(path, network.architecture.lower())
+
+
 def test_a_network_for_holes_is_no_denoiser() -> None:
     path, _ = weights.shipped()["ffdnet-gray-holes"]
     with pytest.raises(InputError, match="fill holes"):
