@@ -14,6 +14,7 @@ from napari_dred.core.noise import fill_nearest, unbounded_level
 STANDS_OUT_SIGMAS = 4.0
 STANDS_OUT = 0.03
 STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
+BEYOND = 0.5  # of the range, between it and what the image shows: then that is no tail
 ROUNDS = 3
 NEIGHBOURHOOD = 5
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
@@ -76,7 +77,7 @@ def find_impulses(
         end = image >= high if bright else image <= low
         beside = inner.max() if bright else inner.min()
         # Else it is the tail of what the image shows.
-        far = abs((high if bright else low) - beside) > STANDS_OUT * span
+        far = abs((high if bright else low) - beside) > BEYOND * span
         if far or np.count_nonzero(end & observed) > np.count_nonzero(inner == beside):
             ends.append((bright, end))
     if not ends or (not everywhere and _none_in_crops(image, observed)):
