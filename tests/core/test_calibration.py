@@ -100,6 +100,13 @@ def test_a_limit_beside_impulses_is_that_of_the_rest():
     assert asked.limits == (-np.inf, np.inf)
 
 
+def test_impulses_need_not_be_the_extremes_of_the_whole():
+    images = planes((5, 5))
+    for image in images:
+        image.flat[RNG.choice(image.size, 60, replace=False)] = 60000
+    assert calibrate(images, everywhere(images), (500, 65000), Parameters()).impulses
+
+
 def test_impulses_are_those_of_most_samples():
     images = planes((5, 5, 5))
     for image in images[:2]:

@@ -112,21 +112,22 @@ def calibrate(
     pairs = _telling(pairs)
     if not pairs:
         raise InputError("nothing is observed: the mask marks every pixel as missing")
-    pairs, struck = _without_impulses(pairs, parameters, extremes)
+    pairs, hit = _without_impulses(pairs, parameters)
     dtype = pairs[0][0].dtype
     half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
     noise = measure_noise(pairs, parameters, half)
     ends = np.array([extremes], dtype)
     values = ValueRange.of(ends, np.ones(ends.shape, bool), noise.sigma)
-    # An end that impulses lie at is not that of the rest.
-    low = noise.limits[0] if noise.limits[0] <= extremes[0] or struck[0] else -np.inf
-    high = noise.limits[1] if noise.limits[1] >= extremes[1] or struck[1] else np.inf
+    # An extreme at which impulses lie is none of the rest.
+    (low, high), (lowest, highest) = noise.limits, extremes
+    low = low if low <= lowest or (hit <= lowest).any() else -np.inf
+    high = high if high >= highest or (hit >= highest).any() else np.inf
     return Calibration(
         sigma=noise.sigma,
         values=values,
         limits=(low, high),
         photon_noise=noise.photon_noise,
-        impulses=any(struck) or parameters.noise == "impulse",
+        impulses=hit.size > 0 or parameters.noise == "impulse",
         masked=masked,
         missing=missing,
         correlation=noise.correlation,
@@ -153,19 +154,17 @@ def _between(a: NDArray[Any], observed: NDArray[np.bool_]) -> float:
     return float(((known > known.min()) & (known < known.max())).sum() / a.size)
 
 
-def _without_impulses(
-    pairs: list[Known], p: Parameters, extremes: tuple[float, float]
-) -> tuple[list[Known], tuple[bool, bool]]:
-    """Take out impulses, if there are any in most samples; and say at which extremes they lie."""
+def _without_impulses(pairs: list[Known], p: Parameters) -> tuple[list[Known], NDArray[Any]]:
+    """Take out impulses, if there are any in most samples; and give their values."""
+    none = np.empty(0)
     if p.noise not in ("auto", "impulse"):
-        return pairs, (False, False)
+        return pairs, none
     hits = [find_impulses(a.astype(np.float64), o) for a, o in pairs]
     if p.noise == "auto" and sum(bool(h.any()) for h in hits) <= len(hits) / 2:
-        return pairs, (False, False)
-    struck = np.concatenate([a[h] for (a, _), h in zip(pairs, hits, strict=True)])
+        return pairs, none
+    values = np.concatenate([a[h] for (a, _), h in zip(pairs, hits, strict=True)])
     rest = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True)]
-    at_ends = bool((struck <= extremes[0]).any()), bool((struck >= extremes[1]).any())
-    return [pair for pair in rest if pair[1].any()], at_ends
+    return [pair for pair in rest if pair[1].any()], values
 
 
 def _planes(a: NDArray[Any]) -> NDArray[Any]:
