@@ -64,9 +64,10 @@ def _bm3d_of_photons(noisy: np.ndarray) -> Denoised:
     With the gain and offset that this package estimates; with its overall level where it finds no
     photon noise. The inverse is the closed form of Mäkitalo and Foi (2013).
     """
-    gain, offset = napari_dred.plan(noisy, preset="preview").photon_noise or (None, None)
-    if gain is None or offset is None:
+    found = napari_dred.plan(noisy, preset="preview").photon_noise
+    if found is None:
         return METHODS["BM3D"](noisy)
+    gain, offset = found
     stable = 2 / gain * np.sqrt(np.maximum(0, gain * noisy + 3 / 8 * gain**2 + offset))
     span = stable.max()
     d = span * load_bm3d()(stable[None] / span, 1 / span)[0]
