@@ -101,7 +101,7 @@ def test_the_border_of_a_region_is_no_seam():
 @pytest.mark.parametrize("preset", ["preview", "default"])
 def test_the_borders_of_an_image_are_restored_as_well_as_its_middle(preset):
     width = 8
-    options = {"iterations": 40} if preset == "default" else {}
+    options = {"iterations": 20} if preset == "default" else {}
     near, middle = [], []
     for seed in range(2):
         flat = np.full((96, 96), 120.0)

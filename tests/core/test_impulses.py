@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage import data
 
 from napari_dred.core import crops, impulses
+from napari_dred.core.control import Check
 from napari_dred.core.impulses import find_impulses
 
 
@@ -198,9 +199,9 @@ def test_a_large_image_without_impulses_in_its_crops_is_not_searched(
     image, shapes, medians = photograph[:1].copy(), [], impulses._medians
     image[:, 20:30, 20:30] = 255
 
-    def seen(image: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    def seen(image: np.ndarray, observed: np.ndarray, check: Check) -> np.ndarray:
         shapes.append(image.shape)
-        return medians(image, observed)
+        return medians(image, observed, check)
 
     monkeypatch.setattr(impulses, "_medians", seen)
     assert not find_impulses(image, np.ones(image.shape, bool)).any()

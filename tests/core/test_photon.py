@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from napari_dred.core.photon import PhotonNoise, Uneven, fit_photon_noise, relat
 
 CLEAN = data.camera()[100:260, 150:330].astype(np.float64)
 GAIN = 6.0
+QUICK: dict[str, Any] = {"preset": "preview", "iterations": 9}
 
 
 def _photons(gain: float = GAIN, read: float = 2.0, offset: float = 0.0) -> NDArray[np.float64]:
@@ -67,12 +70,12 @@ def test_a_picture_too_small_tells_nothing() -> None:
 
 def test_restoring_knows_where_the_noise_is_strong() -> None:
     noisy = np.clip(np.rint(_photons()), 0, 255).astype(np.uint8)
-    told = restore(noisy, preset="preview")
+    told = restore(noisy, **QUICK)
     assert told.plan.photon_noise is not None
     assert told.plan.photon_noise[0] == pytest.approx(GAIN, rel=0.15)
     assert any("Photon noise found" in note for note in told.notes)
     assert told.provenance()["photon_noise"] == told.plan.photon_noise
-    even = restore(noisy, preset="preview", noise="gaussian")
+    even = restore(noisy, noise="gaussian", **QUICK)
     assert even.plan.photon_noise is None
     assert _mse(told.image, CLEAN) < 0.9 * _mse(even.image, CLEAN)
     assert _mse(told.image, CLEAN) < 0.25 * _mse(noisy, CLEAN)
@@ -90,7 +93,7 @@ def test_photon_noise_beside_other_damage(damage: str) -> None:
     result = restore(
         noisy,
         mask if mask.any() else None,
-        preset="preview",
+        **QUICK,
         blur_sigma=0.8 if damage == "blur" else 0,
         scale=2 if damage == "scale" else 1,
     )

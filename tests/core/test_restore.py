@@ -186,7 +186,7 @@ def test_a_bright_bead_keeps_its_peak(preset: str) -> None:
     clean = 200 * (1 + 49 * bead)
     noisy = clean + np.random.default_rng(0).normal(0, 20, clean.shape)
     image = np.clip(noisy.round(), 0, 65535).astype(np.uint16)
-    options = {"iterations": 120} if preset == "default" else {}
+    options = {"iterations": 60} if preset == "default" else {}
     result = restore(image, preset=preset, sigma=20, **options)
     assert result.image.max() == pytest.approx(clean.max(), rel=0.05)
     assert np.median(result.image) == pytest.approx(200, rel=0.1)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_dred import InputError, Parameters, Plan, RestorationError
+from napari_dred import Control, InputError, Parameters, Plan, RestorationError
+from napari_dred.core.control import Interrupted
 from napari_dred.viewer import forecast
 from napari_dred.viewer.forecast import (
     Forecast,
@@ -47,7 +48,7 @@ class Planner:
         self.seconds, self.error = seconds, error
         self.calls, self.threads, self.at_once, self.most = [], set(), 0, 0
 
-    def __call__(self, image, mask, region, parameters, psf):
+    def __call__(self, image, mask, region, parameters, psf, control):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.calls.append((image, mask, region, parameters))
@@ -61,7 +62,7 @@ class Planner:
 
 def worked(inputs, planner, last=None):
     """Run the work of the thread here; give what it said on the way, and its outcome."""
-    said, work = [], forecast._work(inputs, planner, last)
+    said, work = [], forecast._work(inputs, planner, last, Control())
     while True:
         try:
             said.append(next(work))
@@ -306,6 +307,29 @@ def test_paused_it_neither_starts_nor_says_anything(qtbot, make):
     idle(qtbot, line)
     assert planner.calls[-1][3].scale == 2
     assert plans == [PLAN]
+
+
+def test_paused_it_leaves_what_it_measures(qtbot, make):
+    began, left = threading.Event(), threading.Event()
+
+    def planner(*given):
+        began.set()
+        try:
+            while True:  # as long as a measurement may take
+                given[-1].check()
+                time.sleep(0.01)
+        except Interrupted:
+            left.set()
+            raise
+
+    line, _ = make(planner)
+    line.refresh()
+    qtbot.waitUntil(began.is_set, timeout=5000)
+    line.pause()
+    line.line.value = "a run's own line"
+    idle(qtbot, line)
+    assert left.is_set()
+    assert line.line.value == "a run's own line"
 
 
 def test_after_a_slow_one_it_waits_as_long(qtbot, make):

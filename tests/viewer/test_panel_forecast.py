@@ -19,7 +19,7 @@ class FakePlanner:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, image, mask, region, parameters, psf):
+    def __call__(self, image, mask, region, parameters, psf, control):
         self.asked.append((image, mask, region, parameters))
         lost = 0 if mask is None else int(mask.sum())
         return Plan(

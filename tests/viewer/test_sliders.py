@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 
@@ -18,6 +18,7 @@ sizes = st.floats(0.1, 10)
     translate=st.tuples(*[st.floats(-50, 50)] * 4),
     order=st.permutations(range(4)),
 )
+@settings(max_examples=20)  # a viewer each
 def test_at_a_plane_the_sliders_stand_on_it(index, scale, translate, order):
     viewer = ViewerModel()
     image = viewer.add_image(np.zeros((3, 5, 3, 5)), scale=scale, translate=translate)

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+
+#: Called now and then by what takes long; may raise to leave it.
+Check = Callable[[], None]
+
+
+def go_on() -> None:
+    """The `Check` of what nobody interrupts."""
 
 
 class Interrupted(BaseException):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from napari_dred.core.control import Check, go_on
 from napari_dred.core.noise import ROUNDING
 
 SIDE, STEP = 16, 8  # of the tiles that are looked at, and between them
@@ -47,7 +48,10 @@ class Correlation:
 
 
 def find_correlation(
-    image: NDArray[np.floating], observed: NDArray[np.bool_], limits: tuple[float, float]
+    image: NDArray[np.floating],
+    observed: NDArray[np.bool_],
+    limits: tuple[float, float],
+    check: Check = go_on,
 ) -> Correlation | None:
     """Measure the correlation of the noise in the flattest parts of an image.
 
@@ -60,13 +64,18 @@ def find_correlation(
     observed : (C, H, W) bool array
     limits : (float, float)
         Where values were cut off.
+    check : callable, optional
+        Called before each channel; may raise to leave.
 
     Returns
     -------
     Correlation or None
         None if the noise is white, or what there is need not be noise.
     """
-    found = [_of_channel(c, o, limits) for c, o in zip(image, observed, strict=True)]
+    found = []
+    for channel, seen in zip(image, observed, strict=True):
+        check()
+        found.append(_of_channel(channel, seen, limits))
     clear = [c for c in found if c is not None]
     return _mean(clear) if len(clear) == len(found) else None
 

@@ -9,23 +9,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_dred.core.calibration import Calibration
+from napari_dred.core.control import Control
 from napari_dred.core.devices import choose_device, describe, free_memory, threads
 from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
-from napari_dred.core.impulses import find_impulses
+from napari_dred.core.found_noise import FoundNoise, find_noise
 from napari_dred.core.masks import doubts_of_mask
-from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.presets import fill_in
 from napari_dred.core.records import Plan, PSFRecord
+from napari_dred.core.remembered import Remembered, digest
 from napari_dred.core.values import ValueRange, check_size
 
 MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
+
+# Of a large image it takes as long as a preview, and a forecast and the run after it, or runs with
+# other parameters, have the same.
+_last_found = Remembered[FoundNoise]()
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def check(
     psf: ArrayLike | None,
     p: Parameters,
     whole: Calibration | None = None,
+    control: Control | None = None,
 ) -> Given:
     """Check what the user gave, and find out what it does not say.
 
@@ -116,7 +122,10 @@ def check(
     ------
     InputError
         If it cannot be used.
+    Interrupted
+        If it was stopped or cancelled meanwhile.
     """
+    control = control or Control()
     a = _check_image(image)
     masked = _check_mask(mask, a.shape[:2])
     planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
@@ -163,8 +172,16 @@ def check(
             "middle of its picture: the result moves the other way by as much. Cut it out around "
             "the point if that is not meant."
         )
-    found = _find_noise(planes, observed, p, whole, notes)
-    noise, unmasked, observed = found.rest, observed, found.observed
+
+    def find() -> FoundNoise:
+        return find_noise(planes, observed, p, whole, control.check)
+
+    if whole is None:
+        found = _last_found.get((digest(a), digest(masked), p.noise, p.sigma), find)
+    else:
+        found = find()
+    notes += found.notes
+    noise, unmasked, observed = found.rest, observed, found.spared(observed)
     sigma, photon, correlation = noise.sigma, noise.photon_noise, noise.correlation
     spread = 1.0 if correlation is None else correlation.spread
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
@@ -216,79 +233,6 @@ def check(
         spread=spread,
         plan=plan,
     )
-
-
-@dataclass(frozen=True)
-class _Noise:
-    observed: NDArray[np.bool_]  # without the impulses
-    impulses: int
-    rest: MeasuredNoise
-
-
-def _find_noise(
-    planes: NDArray[Any],
-    observed: NDArray[np.bool_],
-    p: Parameters,
-    whole: Calibration | None,
-    notes: list[str],
-) -> _Noise:
-    """Find kind and level of the noise, as far as they were not given; say so in the notes."""
-    if p.noise == "poisson" and p.sigma is not None:
-        raise InputError(
-            f"sigma is {p.sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
-            "leave sigma out, or say 'gaussian'"
-        )
-    planes = np.where(observed, planes, np.zeros((), planes.dtype))
-    impulses = 0
-    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
-        samples = planes.astype(np.float64)
-        hit = find_impulses(samples, observed, everywhere=p.noise == "impulse")
-        impulses = int(hit.sum())
-        # A channel of which nothing would be left is no channel of impulses.
-        if impulses and (observed & ~hit).any(axis=(1, 2)).all():
-            share = 100 * impulses / observed.sum()
-            observed = observed & ~hit
-            planes = np.where(observed, planes, np.zeros((), planes.dtype))
-            notes.append(
-                f"Impulse noise found: {impulses} samples ({share:.1f} %) at the ends of the range "
-                "are taken as missing."
-            )
-        elif p.noise == "impulse":
-            notes.append("No impulse noise was found at the ends of the range.")
-    if whole is not None:
-        told = MeasuredNoise(whole.sigma, whole.limits, whole.photon_noise, whole.correlation)
-        return _Noise(observed, impulses, told)
-    noise = measure_noise([(planes, observed)], p, _half_range(planes, observed))
-    correlation, photon = noise.correlation, noise.photon_noise
-    if correlation is not None:
-        notes.append(
-            f"The noise of neighbouring pixels is correlated ({correlation.neighbours:.2f}): "
-            f"the denoiser is told {correlation.spread:.3g} times its level."
-        )
-    if p.sigma is not None:
-        return _Noise(observed, impulses, noise)
-    if photon is None:
-        if p.noise == "poisson":
-            notes.append("No photon noise was found: the noise does not grow with the signal.")
-        notes.append(
-            f"Noise level estimated: sigma = {noise.sigma:.3g} in the image's sample values."
-        )
-    else:
-        variance = photon.variance(planes[observed].astype(np.float64))
-        lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
-        notes.append(
-            f"Photon noise found: gain {photon.gain:.3g}, sigma from {lowest:.3g} in dark "
-            f"to {highest:.3g} in bright places, in the image's sample values."
-        )
-    return _Noise(observed, impulses, noise)
-
-
-def _half_range(planes: NDArray[Any], observed: NDArray[np.bool_]) -> float:
-    """What an estimate (pure noise reaches it) is limited to, as a given level is."""
-    if planes.dtype == np.uint8:
-        return 127.0
-    samples = planes[observed]
-    return 0.5 * (float(samples.max()) - float(samples.min()))
 
 
 def check_memory(plan: Plan) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_dred.core.control import Check, go_on
 from napari_dred.core.crops import CROP, crops
 from napari_dred.core.noise import fill_nearest, unbounded_level
 
@@ -39,7 +40,11 @@ MIN_FRACTION, MIN_COUNT = 0.002, 16  # fewer may be what the image shows
 
 
 def find_impulses(
-    image: NDArray[np.floating], observed: NDArray[np.bool_], *, everywhere: bool = False
+    image: NDArray[np.floating],
+    observed: NDArray[np.bool_],
+    *,
+    everywhere: bool = False,
+    check: Check = go_on,
 ) -> NDArray[np.bool_]:
     """Find the samples that salt or pepper noise (hot and dead pixels) has replaced.
 
@@ -53,6 +58,8 @@ def find_impulses(
         At least one True a channel.
     everywhere : bool
         Whether all of a large image is searched, whatever its crops show.
+    check : callable, optional
+        Called now and then; may raise to leave.
 
     Returns
     -------
@@ -80,11 +87,11 @@ def find_impulses(
         far = abs((high if bright else low) - beside) > BEYOND * span
         if far or np.count_nonzero(end & observed) > np.count_nonzero(inner == beside):
             ends.append((bright, end))
-    if not ends or (not everywhere and _none_in_crops(image, observed)):
+    if not ends or (not everywhere and _none_in_crops(image, observed, check)):
         return none
     # Impulses stand out from fine texture too.
-    sigma = unbounded_level(image.astype(np.float64), rest)
-    around = _medians(image, observed)
+    sigma = unbounded_level(image.astype(np.float64), rest, check=check)
+    around = _medians(image, observed, check)
 
     def to_end(bright: bool) -> NDArray[np.floating]:
         return high - around if bright else around - low
@@ -95,6 +102,7 @@ def find_impulses(
 
     found, struck = none.copy(), []
     for bright, end in ends:
+        check()
         could = stand_out(bright, STANDS_OUT)
         if not _scattered(could & end, could):
             part = np.zeros(image.shape)
@@ -110,7 +118,7 @@ def find_impulses(
         return none
     for _ in range(ROUNDS):
         # Without those found so far, which hide others where they lie close together.
-        around = _medians(image, observed & ~found)
+        around = _medians(image, observed & ~found, check)
         more = none.copy()
         for bright, end in struck:
             more |= end & ~found & stand_out(bright, STANDS_OUT_THEN)
@@ -120,7 +128,7 @@ def find_impulses(
     return found
 
 
-def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> bool:
+def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_], check: Check) -> bool:
     """Whether no crop of a large image has impulses: then the search of all of it is spared."""
     if max(image.shape[1:]) <= 2 * CROP:
         return False
@@ -131,15 +139,22 @@ def _none_in_crops(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> 
         if not seen.size or np.ptp(seen) == 0:
             continue  # it is masked, or padding
         told = True
-        if find_impulses(image[part], observed[part]).any():
+        if find_impulses(image[part], observed[part], check=check).any():
             return False
     return told
 
 
-def _medians(image: NDArray[np.floating], observed: NDArray[np.bool_]) -> NDArray[np.floating]:
+def _medians(
+    image: NDArray[np.floating], observed: NDArray[np.bool_], check: Check
+) -> NDArray[np.floating]:
     """Medians around each sample of a (C, H, W) array, from the observed ones."""
-    filled = (fill_nearest(c, o) for c, o in zip(image, observed, strict=True))
-    return np.stack([ndimage.median_filter(c, NEIGHBOURHOOD, mode="mirror") for c in filled])
+    medians = np.empty_like(image)
+    for channel, seen, out in zip(image, observed, medians, strict=True):
+        check()
+        filled = fill_nearest(channel, seen)
+        check()
+        ndimage.median_filter(filled, NEIGHBOURHOOD, output=out, mode="mirror")
+    return medians
 
 
 def _scattered(out: NDArray[np.bool_], could: NDArray[np.bool_]) -> bool:

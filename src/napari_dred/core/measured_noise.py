@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
 from napari_dred.core.noise import estimate_sigma, find_limits
 from napari_dred.core.parameters import Parameters
@@ -38,7 +39,9 @@ class MeasuredNoise:
     correlation: Correlation | None = None
 
 
-def measure_noise(pairs: Sequence[Known], p: Parameters, most: float) -> MeasuredNoise:
+def measure_noise(
+    pairs: Sequence[Known], p: Parameters, most: float, check: Check = go_on
+) -> MeasuredNoise:
     """Measure the noise of planes.
 
     Parameters
@@ -49,16 +52,21 @@ def measure_noise(pairs: Sequence[Known], p: Parameters, most: float) -> Measure
         A level that they give is taken as it is.
     most : float
         Limit of an estimate, which pure noise exceeds.
+    check : callable, optional
+        Called now and then; may raise to leave.
     """
     planes, known = (np.concatenate(part) for part in zip(*pairs, strict=True))
     planes = np.where(known, planes, np.zeros((), planes.dtype))
+    check()
     limits = find_limits(planes, known)
+    check()
     samples = planes.astype(np.float64)
     any_kind = p.noise in ("auto", "poisson")
     grids = [(a.astype(np.float64), o) for a, o in pairs]
     correlation = None
     if any_kind:
-        correlation = agreed_correlation([find_correlation(*grid, limits) for grid in grids])
+        found = [find_correlation(*grid, limits, check) for grid in grids]
+        correlation = agreed_correlation(found)
     if p.sigma is not None:
         return MeasuredNoise(p.sigma, limits, correlation=correlation)
     if correlation is not None:  # samples far enough apart have white noise
@@ -66,9 +74,11 @@ def measure_noise(pairs: Sequence[Known], p: Parameters, most: float) -> Measure
     photon = None
     if any_kind:
         pooled, seen = (np.concatenate(part) for part in zip(*grids, strict=True))
+        check()
         photon = fit_photon_noise(pooled, seen, limits)
+    check()
     if photon is None:
-        sigma = float(np.median([estimate_sigma(*grid, limits) for grid in grids]))
+        sigma = float(np.median([estimate_sigma(*grid, limits, check) for grid in grids]))
     else:
         sigma = float(np.sqrt(photon.variance(samples[known]).mean()))
     return MeasuredNoise(min(sigma, most), limits, photon, correlation)

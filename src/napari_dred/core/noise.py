@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.restoration import estimate_sigma as estimate_by_wavelets
 
+from napari_dred.core.control import Check, go_on
 from napari_dred.core.flattest import CLIPPED_WITHIN, highest_level
 
 # Of patches, the largest of which there are enough without a missing sample.
@@ -138,6 +139,7 @@ def estimate_sigma(
     image: NDArray[np.floating],
     observed: NDArray[np.bool_],
     limits: tuple[float, float] = (-np.inf, np.inf),
+    check: Check = go_on,
 ) -> float:
     """Estimate the standard deviation of white Gaussian noise.
 
@@ -154,6 +156,8 @@ def estimate_sigma(
     limits : (float, float), optional
         Where values were cut off, as `find_limits` says; patches near there are left out if
         others remain.
+    check : callable, optional
+        Called now and then; may raise to leave.
 
     Returns
     -------
@@ -161,7 +165,7 @@ def estimate_sigma(
         In the units of `image`, for all its channels.
     """
     samples: NDArray[np.float64] = image.astype(np.float64)
-    level = unbounded_level(samples, observed, limits)
+    level = unbounded_level(samples, observed, limits, check)
     if not _scattered_over(observed):
         return level
     bound = highest_level(samples, observed, limits, level)
@@ -182,16 +186,21 @@ def unbounded_level(
     image: NDArray[np.float64],
     observed: NDArray[np.bool_],
     limits: tuple[float, float] = (-np.inf, np.inf),
+    check: Check = go_on,
 ) -> float:
     """The noise level by patches and wavelets, in which fine texture may count as noise."""
     if min(image.shape[1:]) < 2:
         return 0.0
-    each = [_from_patches(c[None], o[None], limits) for c, o in zip(image, observed, strict=True)]
+    each = []
+    for channel, seen in zip(image, observed, strict=True):
+        check()
+        each.append(_from_patches(channel[None], seen[None], limits))
     different = _different(image, observed, each)
     if not different:
         return 0.0
     image, observed = image[different], observed[different]
     levels = [each[k] for k in different]
+    check()
     # Together the channels tell texture from noise best, but not where each is cut off: that
     # matters more once the noise is strong.
     estimate = _from_patches(image, observed, limits)
@@ -205,9 +214,13 @@ def unbounded_level(
     if estimate is None or (observed.all() and not clipped):
         # Texture makes both too high, now one, now the other. Where hardly anything is
         # observed only wavelets are left: each hole takes its nearest observed sample.
-        pairs = zip(image, observed, strict=True)
-        waves = np.mean([estimate_by_wavelets(fill_nearest(c, o)) for c, o in pairs if o.any()])
-        estimate = float(waves if estimate is None else min(estimate, waves))
+        waves = []
+        for channel, known in zip(image, observed, strict=True):
+            check()
+            if known.any():
+                waves.append(estimate_by_wavelets(fill_nearest(channel, known)))
+        mean = float(np.mean(waves))
+        estimate = mean if estimate is None else min(estimate, mean)
     return estimate if np.isfinite(estimate) and estimate > ROUNDING * np.abs(seen).max() else 0.0
 
 

@@ -33,6 +33,7 @@ from napari_dred.core.problem import Problem, State
 from napari_dred.core.records import Plan, Result, Step
 
 SOLVERS = {"dred": dred, "hqs": hqs}
+_NO_IMAGE_YET = "stopped before the first iteration: there is no image yet"
 
 
 def plan(
@@ -189,7 +190,12 @@ def solve(
     control = control or Control()
     began = time.perf_counter()
     with _in_words():
-        given = check(image, mask, psf, p, calibration)
+        try:
+            given = check(image, mask, psf, p, calibration, control)
+        except Interrupted:
+            if control.cancelled:
+                return
+            raise RestorationError(_NO_IMAGE_YET) from None
         yield given.plan
         check_memory(given.plan)
         yield from _run(given, control, began)
@@ -237,7 +243,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
                 step = dataclasses.replace(step, image=picture)
             yield step
     if last is None:
-        raise RestorationError("stopped before the first iteration: there is no image yet")
+        raise RestorationError(_NO_IMAGE_YET)
     if not bool(torch.isfinite(last.x).all()):
         raise RestorationError(
             f"the image is not finite after iteration {last.iteration}; try precision float32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from superqt.utils import GeneratorWorker
 
+from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan
+from napari_dred.core.remembered import digest
 from napari_dred.text import duration, memory, part, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.layers import plane_reader
@@ -29,10 +30,18 @@ from napari_dred.volumes import Region, solve_region
 # Seconds without a change before it is worked out: as many as the last one took, within these.
 DELAY, LONGEST_DELAY = 0.5, 2.0
 
-#: Takes image, mask, region, parameters and PSF; gives the plan, or raises what `solve_region`
-#: does.
+#: Takes image, mask, region, parameters, PSF and control; gives the plan, or raises what
+#: `solve_region` does, or `Interrupted`.
 Planner = Callable[
-    [NDArray[Any], NDArray[np.bool_] | None, Region | None, Parameters, NDArray[Any] | None], Plan
+    [
+        NDArray[Any],
+        NDArray[np.bool_] | None,
+        Region | None,
+        Parameters,
+        NDArray[Any] | None,
+        Control,
+    ],
+    Plan,
 ]
 
 _WORKING = "Working out…"
@@ -99,6 +108,7 @@ def plan_run(
     region: Region | None,
     parameters: Parameters,
     psf: NDArray[Any] | None = None,
+    control: Control | None = None,
 ) -> Plan:
     """Give the plan of a run for whose memory there is room.
 
@@ -106,11 +116,15 @@ def plan_run(
     ------
     InputError, RestorationError
         As `solve_region`.
+    Interrupted
+        If it was cancelled.
     """
     from napari_dred.core.given import check_memory  # brings torch
 
-    records = solve_region(image, mask, region, psf=psf, parameters=parameters)
-    plan = next(records)
+    records = solve_region(image, mask, region, psf=psf, parameters=parameters, control=control)
+    plan = next(records, None)
+    if plan is None:
+        raise Interrupted
     assert isinstance(plan, Plan)
     assert isinstance(records, Generator)
     records.close()
@@ -172,6 +186,7 @@ class Forecast:
         self._inputs, self._planned, self._planner = inputs, planned, planner
         self._delay = delay
         self._worker: Any = None
+        self._control = Control()  # of what the worker does
         self._last: _Outcome | None = None
         self._paused = False
         self.line = line()
@@ -205,6 +220,7 @@ class Forecast:
             self._timer.stop()
         if self._worker is not None:
             self._worker.quit()
+            self._control.cancel()
 
     def resume(self) -> None:
         """Go on, with a new forecast."""
@@ -221,7 +237,8 @@ class Forecast:
             self.line.value = sentence(str(e))
             return
         # Not napari's own create_worker, which lists each one as a running task.
-        worker: Any = GeneratorWorker(_work, inputs, self._planner, self._last)
+        self._control = Control()
+        worker: Any = GeneratorWorker(_work, inputs, self._planner, self._last, self._control)
         worker.yielded.connect(partial(self._on_text, worker))
         worker.returned.connect(partial(self._on_outcome, worker))
         worker.finished.connect(self._on_finished)
@@ -264,7 +281,7 @@ class _Outcome:
 
 
 def _work(
-    inputs: Inputs, planner: Planner, last: _Outcome | None
+    inputs: Inputs, planner: Planner, last: _Outcome | None, control: Control
 ) -> Generator[str, None, _Outcome]:
     """Give first what is known at once, then all; in a thread, which lets no error out."""
     began = time.monotonic()
@@ -281,18 +298,20 @@ def _work(
         region = inputs.region
         # Whether anything is kept as it was does not change the work.
         parameters = inputs.parameters.replace(keep_observed=False)
-        arrays = [None if array is None else _digest(array) for array in (image, mask, psf)]
+        arrays = [None if array is None else digest(array) for array in (image, mask, psf)]
         key = (*arrays, region, parameters, inputs.planes)
         if last is not None and last.plan is not None and last.key == key:
             return last
         yield "\n".join(
             [_size(image, region, parameters.scale), *told(_replaced(mask, region)), _WORKING]
         )
-        plan = planner(image, mask, region, parameters, psf)
+        plan = planner(image, mask, region, parameters, psf, control)
         of_all = plan_statement(plan, planes=inputs.planes)
         text = "\n".join([of_all, *told(_replaced(mask, region, plan))])
     except (InputError, RestorationError) as e:
         text = sentence(str(e))
+    except Interrupted:
+        text = ""  # nobody waits for it any more
     except MemoryError:
         text = "There is not enough memory for this image; close other images, or choose a region."
     except Exception as e:  # noqa: BLE001 (superqt would swallow some: all are said in the line)
@@ -316,8 +335,3 @@ def _replaced(
         told = f"{part(plan.missing, total, 'pixel')} will be replaced."
         return [" ".join([told, *doubts_of_mask(plan.masked / total)])]
     return [] if mask is None else [mask_statement(mask, region)]
-
-
-def _digest(array: NDArray[Any]) -> tuple[Any, ...]:
-    content = np.ascontiguousarray(array)
-    return array.shape, array.dtype.str, hashlib.blake2b(content.data, digest_size=16).digest()
