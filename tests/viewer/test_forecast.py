@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from superqt.utils import WorkerBase
 
 from napari_dred import Control, InputError, Parameters, Plan, RestorationError
 from napari_dred.core.control import Interrupted
@@ -309,7 +310,8 @@ def test_paused_it_neither_starts_nor_says_anything(qtbot, make):
     assert plans == [PLAN]
 
 
-def test_paused_it_leaves_what_it_measures(qtbot, make):
+@pytest.mark.parametrize("closed", [False, True])
+def test_it_leaves_what_it_measures_when_paused_or_when_napari_closes(qtbot, make, closed):
     began, left = threading.Event(), threading.Event()
 
     def planner(*given):
@@ -325,7 +327,11 @@ def test_paused_it_leaves_what_it_measures(qtbot, make):
     line, _ = make(planner)
     line.refresh()
     qtbot.waitUntil(began.is_set, timeout=5000)
-    line.pause()
+    if closed:
+        WorkerBase.await_workers(5000)
+        assert left.is_set()
+    else:
+        line.pause()
     line.line.value = "a run's own line"
     idle(qtbot, line)
     assert left.is_set()

@@ -186,7 +186,6 @@ class Forecast:
         self._inputs, self._planned, self._planner = inputs, planned, planner
         self._delay = delay
         self._worker: Any = None
-        self._control = Control()  # of what the worker does
         self._last: _Outcome | None = None
         self._paused = False
         self.line = line()
@@ -220,7 +219,6 @@ class Forecast:
             self._timer.stop()
         if self._worker is not None:
             self._worker.quit()
-            self._control.cancel()
 
     def resume(self) -> None:
         """Go on, with a new forecast."""
@@ -236,9 +234,8 @@ class Forecast:
         except InputError as e:
             self.line.value = sentence(str(e))
             return
-        # Not napari's own create_worker, which lists each one as a running task.
-        self._control = Control()
-        worker: Any = GeneratorWorker(_work, inputs, self._planner, self._last, self._control)
+        # Not by napari's create_worker, which lists each one as a running task.
+        worker: Any = _Worker(Control(), inputs, self._planner, self._last)
         worker.yielded.connect(partial(self._on_text, worker))
         worker.returned.connect(partial(self._on_outcome, worker))
         worker.finished.connect(self._on_finished)
@@ -268,6 +265,19 @@ class Forecast:
             and alive(self._timer)
             and not self._timer.isActive()
         )
+
+
+class _Worker(GeneratorWorker[str, None, "_Outcome"]):
+    """A worker whose `quit`, which napari calls as it closes, acts while it measures too."""
+
+    def __init__(self, control: Control, *given: Any) -> None:
+        super().__init__(_work, *given, control)
+        self._control = control
+
+    def quit(self) -> None:
+        """End it without an outcome."""
+        super().quit()  # first, so that the thread finds the request when it comes out
+        self._control.cancel()
 
 
 @dataclass(frozen=True)
