@@ -206,7 +206,7 @@ def _add_curve(key: dict[str, Any], curve: dict[int, float]) -> None:
     path.parent.mkdir(exist_ok=True)
     new, last = not path.exists(), max(curve)
     with path.open("a", newline="") as f:
-        writer = csv.DictWriter(f, CURVE)
+        writer = csv.DictWriter(f, CURVE, lineterminator="\n")
         if new:
             writer.writeheader()
         for k, value in curve.items():

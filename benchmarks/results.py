@@ -19,8 +19,9 @@ def machine() -> str:
     """Where and with what a figure was measured."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    kind = f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()})"
     return (
-        f"{platform.machine()}, {cores} cores{gpu}; Python {platform.python_version()}, "
+        f"{kind}, {cores} cores{gpu}; Python {platform.python_version()}, "
         f"torch {torch.__version__}, napari-dred {napari_dred.__version__}"
     )
 
@@ -63,7 +64,7 @@ class Table:
         self.path.parent.mkdir(exist_ok=True)
         new = not self.path.exists()
         with self.path.open("a", newline="") as f:
-            writer = csv.DictWriter(f, self.columns)
+            writer = csv.DictWriter(f, self.columns, lineterminator="\n")
             if new:
                 writer.writeheader()
             writer.writerow({**row, "machine": machine()})

@@ -126,8 +126,9 @@ def make_growth(path: Path, _iterations: int | None) -> None:
     figure = Figure(figsize=(8, 3.6), layout="constrained", dpi=110)
     both = {"seconds_an_iteration": "seconds an iteration", "peak_mib": "peak memory in MiB"}
     for ax, (column, words) in zip(figure.subplots(1, 2), both.items(), strict=True):
-        for name in dict.fromkeys((row["preset"], row["device"]) for row in rows):
-            shown = [row for row in rows if (row["preset"], row["device"]) == name]
+        named = [((row["preset"], row["device"], row["precision"]), row) for row in rows]
+        for name in dict.fromkeys(name for name, _ in named):
+            shown = [row for its, row in named if its == name]
             pixels = [int(row["size"]) ** 2 / 1e6 for row in shown]
             ax.plot(pixels, [float(row[column]) for row in shown], "o-", label=", ".join(name))
         ax.set(xscale="log", yscale="log", xlabel="megapixels, colour", ylabel=words)
