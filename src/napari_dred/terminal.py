@@ -46,17 +46,17 @@ def drive(
     control = Control()
     with _ctrl_c_stops(control):
         records = solve_region(image, mask, region, psf=psf, parameters=parameters, control=control)
-        plan = next(records)
-        assert isinstance(plan, Plan)
-        _announce(plan)
         on_terminal = sys.stderr.isatty()
-        with tqdm(
-            file=sys.stderr,
-            unit="it",
-            mininterval=0.2 if on_terminal else 5,
-            dynamic_ncols=on_terminal,
-        ) as bar:
-            try:
+        try:
+            plan = next(records)
+            assert isinstance(plan, Plan)
+            _announce(plan)
+            with tqdm(
+                file=sys.stderr,
+                unit="it",
+                mininterval=0.2 if on_terminal else 5,
+                dynamic_ncols=on_terminal,
+            ) as bar:
                 for record in records:
                     if isinstance(record, Result):
                         return record, record.stop_reason == "stopped"
@@ -65,9 +65,9 @@ def drive(
                         bar.update(record.iteration - bar.n)
                         if record.note:
                             bar.write(record.note, file=sys.stderr)
-            except RestorationError:
-                if not control.stopped:
-                    raise
+        except RestorationError:
+            if not control.stopped:
+                raise
     raise KeyboardInterrupt  # stopped before there was an image
 
 

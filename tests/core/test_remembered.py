@@ -1,4 +1,4 @@
-"""The last result of something slow: given again for the same, and for nothing else."""
+"""The last results of something slow: given again for the same, and for nothing else."""
 
 from __future__ import annotations
 
@@ -8,28 +8,36 @@ import pytest
 from napari_dred.core.remembered import Remembered, digest
 
 
-def test_the_last_one_is_kept_and_no_other() -> None:
+def test_the_last_few_are_kept_and_no_other() -> None:
     made: list[str] = []
 
-    def make(name: str) -> str:
-        made.append(name)
-        return name
+    def ask(name: str) -> None:
+        def make() -> str:
+            made.append(name)
+            return name.upper()
 
-    last = Remembered[str]()
-    for name in ("a", "a", "b", "b", "a"):
-        assert last.get(name, lambda name=name: make(name)) == name  # type: ignore[misc]
-    assert made == ["a", "b", "a"]
+        assert kept.get(name, make) == name.upper()
+
+    kept = Remembered[str](2)
+    for name in "abacbab":
+        ask(name)
+    assert "".join(made) == "abcba"
+    kept.clear()
+    ask("b")
+    assert made[-1] == "b"
+    assert len(made) == 6
 
 
 def test_what_failed_is_not_kept() -> None:
-    last = Remembered[int]()
+    kept = Remembered[int | None](1)
 
     def fail() -> int:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        last.get(0, fail)
-    assert last.get(0, lambda: 1) == 1
+        kept.get(0, fail)
+    assert kept.get(0, lambda: None) is None
+    assert kept.get(0, fail) is None
 
 
 def test_a_digest_tells_samples_shape_and_dtype_apart() -> None:

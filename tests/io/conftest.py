@@ -9,9 +9,9 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-RNG = np.random.default_rng(0)
-GRAY = RNG.integers(0, 256, (11, 7), dtype=np.uint8)
-RGB = RNG.integers(0, 256, (11, 7, 3), dtype=np.uint8)
+_RNG = np.random.default_rng(0)
+GRAY = _RNG.integers(0, 256, (11, 7), dtype=np.uint8)
+RGB = _RNG.integers(0, 256, (11, 7, 3), dtype=np.uint8)
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

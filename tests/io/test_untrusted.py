@@ -17,7 +17,7 @@ from PIL import Image
 from napari_dred.core.errors import InputError
 from napari_dred.io import read_picture
 
-from .conftest import GRAY, RNG, saved
+from .conftest import GRAY, saved
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
@@ -85,7 +85,7 @@ def test_only_memory_limits_the_number_of_pixels(
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "z.tif"])
 def test_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
-    data = RNG.integers(0, 256, (64, 64), dtype=np.uint8)
+    data = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
     options = {"compression": "zlib"} if name == "z.tif" else {}
     path = saved(tmp_path / name, data, **options)
     whole = path.read_bytes()

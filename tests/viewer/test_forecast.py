@@ -211,6 +211,13 @@ def test_the_real_plan_is_that_of_the_run_and_too_large_is_refused(monkeypatch):
         plan_run(*given)
 
 
+def test_a_plan_that_nobody_waits_for_is_left():
+    control = Control()
+    control.cancel()
+    with pytest.raises(Interrupted):
+        plan_run(IMAGE + np.arange(30, dtype=np.uint8), None, None, Parameters(), None, control)
+
+
 def test_a_plan_whose_task_needs_no_torch_yet_imports_none():
     code = "import sys, napari_dred.viewer.forecast; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
@@ -310,8 +317,12 @@ def test_paused_it_neither_starts_nor_says_anything(qtbot, make):
     assert plans == [PLAN]
 
 
-@pytest.mark.parametrize("closed", [False, True])
-def test_it_leaves_what_it_measures_when_paused_or_when_napari_closes(qtbot, make, closed):
+@pytest.mark.parametrize(
+    "leave",
+    [Forecast.pause, Forecast.forget, lambda _: WorkerBase.await_workers(5000)],
+    ids=["paused", "another image", "napari closes"],
+)
+def test_it_leaves_what_it_measures_when_nobody_waits_for_it(qtbot, make, leave):
     began, left = threading.Event(), threading.Event()
 
     def planner(*given):
@@ -327,11 +338,7 @@ def test_it_leaves_what_it_measures_when_paused_or_when_napari_closes(qtbot, mak
     line, _ = make(planner)
     line.refresh()
     qtbot.waitUntil(began.is_set, timeout=5000)
-    if closed:
-        WorkerBase.await_workers(5000)
-        assert left.is_set()
-    else:
-        line.pause()
+    leave(line)
     line.line.value = "a run's own line"
     idle(qtbot, line)
     assert left.is_set()

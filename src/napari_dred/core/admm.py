@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_dred.core.control import Check
 from napari_dred.core.errors import RestorationError
 from napari_dred.core.hqs import LEAST_SIGMA, descend, polish
 from napari_dred.core.networks.build import build_network
@@ -281,9 +282,7 @@ def _regularised(
     return x, f
 
 
-def _jittered(
-    z: Tensor, std: float, generator: torch.Generator, check: Callable[[], None]
-) -> Tensor:
+def _jittered(z: Tensor, std: float, generator: torch.Generator, check: Check) -> Tensor:
     """Add Gaussian noise to Z, drawn a few rows at a time: on a large image it takes seconds."""
     if std == 0:
         return z

@@ -84,7 +84,7 @@ def estimate_blur(
     if not span:
         raise _untold("the image shows nothing")
     p = Parameters(sigma=sigma)
-    noise = measure_noise([(plane[None], observed[None])], p, span / 2)
+    noise = measure_noise([(plane[None], observed[None])], p.noise, p.sigma, span / 2)
     if noise.correlation is not None:
         raise _untold("the noise of neighbouring pixels is correlated, which looks like a blur")
     frequencies, power, counts = _rings(fill_nearest(plane, observed) / span)

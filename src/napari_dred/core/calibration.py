@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
@@ -82,6 +83,7 @@ def calibrate(
     *,
     masked: bool = False,
     missing: bool = False,
+    check: Check = go_on,
 ) -> Calibration:
     """Measure a channel on samples of it.
 
@@ -97,6 +99,8 @@ def calibrate(
         A level that they give is taken as it is.
     masked, missing : bool
         As `Calibration` has them.
+    check : callable, optional
+        Called now and then; may raise to leave.
 
     Raises
     ------
@@ -112,10 +116,10 @@ def calibrate(
     pairs = _telling(pairs)
     if not pairs:
         raise InputError("nothing is observed: the mask marks every pixel as missing")
-    pairs, hit = _without_impulses(pairs, parameters)
+    pairs, hit = _without_impulses(pairs, parameters.noise, check)
     dtype = pairs[0][0].dtype
     half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
-    noise = measure_noise(pairs, parameters, half)
+    noise = measure_noise(pairs, parameters.noise, parameters.sigma, half, check)
     ends = np.array([extremes], dtype)
     values = ValueRange.of(ends, np.ones(ends.shape, bool), noise.sigma)
     # An extreme at which impulses lie is none of the rest.
@@ -154,13 +158,15 @@ def _between(a: NDArray[Any], observed: NDArray[np.bool_]) -> float:
     return float(((known > known.min()) & (known < known.max())).sum() / a.size)
 
 
-def _without_impulses(pairs: list[Known], p: Parameters) -> tuple[list[Known], NDArray[Any]]:
+def _without_impulses(
+    pairs: list[Known], kind: str, check: Check
+) -> tuple[list[Known], NDArray[Any]]:
     """Take out impulses, if there are any in most samples; and give their values."""
     none = np.empty(0)
-    if p.noise not in ("auto", "impulse"):
+    if kind not in ("auto", "impulse"):
         return pairs, none
-    hits = [find_impulses(a.astype(np.float64), o) for a, o in pairs]
-    if p.noise == "auto" and sum(bool(h.any()) for h in hits) <= len(hits) / 2:
+    hits = [find_impulses(a.astype(np.float64), o, check=check) for a, o in pairs]
+    if kind == "auto" and sum(bool(h.any()) for h in hits) <= len(hits) / 2:
         return pairs, none
     values = np.concatenate([a[h] for (a, _), h in zip(pairs, hits, strict=True)])
     rest = [(a, o & ~h) for (a, o), h in zip(pairs, hits, strict=True)]

@@ -14,14 +14,14 @@ def go_on() -> None:
 
 
 class Interrupted(BaseException):
-    """Raised inside a solver step when the run was stopped or cancelled.
+    """Raised inside a measurement or a solver's step when the run was stopped or cancelled.
 
     Not an `Exception`, so that no fallback on the way out takes it for a failure.
     """
 
 
 class Control:
-    """Flags that a solver looks at several times within every step.
+    """Flags that are looked at all along while noise is measured and within every step.
 
     A paused run waits inside the step, and a stopped or cancelled one leaves it
     at once, so that each acts quickly whatever the size of the image.

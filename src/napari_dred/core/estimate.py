@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from napari_dred.core.control import go_on
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.fill import calls_of as filler_calls_of
 from napari_dred.core.hqs import LEAST_STEPS, calls_of, fills, steps_of
@@ -112,7 +113,7 @@ def _probe(channels: int, p: Parameters, device: torch.device, threads: int) -> 
     bfloat16 = use_bfloat16(p.precision or "auto", device)
     assert p.denoiser is not None
     denoiser = build_denoiser(
-        p.denoiser, channels, path=p.weights, device=device, bfloat16=bfloat16, check=lambda: None
+        p.denoiser, channels, path=p.weights, device=device, bfloat16=bfloat16, check=go_on
     )
     x = torch.full((1, channels, PROBE, PROBE), 0.5, device=device)
 

@@ -13,10 +13,9 @@ from napari_dred.core.control import Check, go_on
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
-from napari_dred.core.parameters import Parameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FoundNoise:
     """What was found.
 
@@ -27,18 +26,20 @@ class FoundNoise:
     rest : MeasuredNoise
         The noise of the others.
     notes : tuple of str
+    replaced : uint8 array or None
+        Which samples are impulses, a bit each, since it may be kept for long; None if none is.
     """
 
     impulses: int
     rest: MeasuredNoise
     notes: tuple[str, ...]
-    _replaced: NDArray[np.uint8] | None = None  # a bit a sample: it may be kept for long
+    replaced: NDArray[np.uint8] | None = None
 
     def spared(self, observed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which of the observed samples are no impulses."""
-        if self._replaced is None:
+        if self.replaced is None:
             return observed
-        replaced = np.unpackbits(self._replaced, count=observed.size).reshape(observed.shape)
+        replaced = np.unpackbits(self.replaced, count=observed.size).reshape(observed.shape)
         spared: NDArray[np.bool_] = observed & (replaced == 0)
         return spared
 
@@ -46,18 +47,22 @@ class FoundNoise:
 def find_noise(
     planes: NDArray[Any],
     observed: NDArray[np.bool_],
-    p: Parameters,
+    kind: str,
+    sigma: float | None = None,
     whole: Calibration | None = None,
     check: Check = go_on,
 ) -> FoundNoise:
-    """Find kind and level of the noise.
+    """Find kind and level of the noise: from these arguments alone, so that it can be kept.
 
     Parameters
     ----------
     planes : (C, H, W) array
     observed : (C, H, W) bool array
         At least one True a channel.
-    p : Parameters
+    kind : str
+        As `Parameters.noise`.
+    sigma : float, optional
+        The level, if it is given.
     whole : Calibration, optional
         What was measured of what they are a part of.
     check : callable, optional
@@ -68,17 +73,17 @@ def find_noise(
     InputError
         If photon noise is to have one level.
     """
-    if p.noise == "poisson" and p.sigma is not None:
+    if kind == "poisson" and sigma is not None:
         raise InputError(
-            f"sigma is {p.sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
+            f"sigma is {sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
             "leave sigma out, or say 'gaussian'"
         )
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     notes: list[str] = []
     impulses, replaced = 0, None
-    if p.noise in ("auto", "impulse") and (whole is None or whole.impulses):
+    if kind in ("auto", "impulse") and (whole is None or whole.impulses):
         samples = planes.astype(np.float64)
-        hit = find_impulses(samples, observed, everywhere=p.noise == "impulse", check=check)
+        hit = find_impulses(samples, observed, everywhere=kind == "impulse", check=check)
         impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
         if impulses and (observed & ~hit).any(axis=(1, 2)).all():
@@ -89,18 +94,24 @@ def find_noise(
                 f"Impulse noise found: {impulses} samples ({share:.1f} %) at the ends of the range "
                 "are taken as missing."
             )
-        elif p.noise == "impulse":
+        elif kind == "impulse":
             notes.append("No impulse noise was found at the ends of the range.")
     if whole is not None:
         rest = MeasuredNoise(whole.sigma, whole.limits, whole.photon_noise, whole.correlation)
     else:
-        rest = measure_noise([(planes, observed)], p, _half_range(planes, observed), check)
-        notes += _statements(planes, observed, p, rest)
+        most = _half_range(planes, observed)
+        rest = measure_noise([(planes, observed)], kind, sigma, most, check)
+        notes += _statements(planes, observed, kind, rest, given=sigma is not None)
     return FoundNoise(impulses, rest, tuple(notes), replaced)
 
 
 def _statements(
-    planes: NDArray[Any], observed: NDArray[np.bool_], p: Parameters, noise: MeasuredNoise
+    planes: NDArray[Any],
+    observed: NDArray[np.bool_],
+    kind: str,
+    noise: MeasuredNoise,
+    *,
+    given: bool,
 ) -> list[str]:
     """Say what was measured."""
     notes = []
@@ -110,10 +121,10 @@ def _statements(
             f"The noise of neighbouring pixels is correlated ({correlation.neighbours:.2f}): "
             f"the denoiser is told {correlation.spread:.3g} times its level."
         )
-    if p.sigma is not None:
+    if given:
         return notes
     if photon is None:
-        if p.noise == "poisson":
+        if kind == "poisson":
             notes.append("No photon noise was found: the noise does not grow with the signal.")
         notes.append(
             f"Noise level estimated: sigma = {noise.sigma:.3g} in the image's sample values."

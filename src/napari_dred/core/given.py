@@ -28,9 +28,9 @@ MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
 
-# Of a large image it takes as long as a preview, and a forecast and the run after it, or runs with
-# other parameters, have the same.
-_last_found = Remembered[FoundNoise]()
+# To measure the noise of a large image takes a while, and a forecast and the run after it, or runs
+# with other parameters, measure the same; in between may come a part of the image, as a preview.
+FOUND = Remembered[FoundNoise](4)
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,7 @@ def check(
         If it was stopped or cancelled meanwhile.
     """
     control = control or Control()
+    control.check()
     a = _check_image(image)
     masked = _check_mask(mask, a.shape[:2])
     planes = np.moveaxis(a, -1, 0) if a.ndim == 3 else a[None]
@@ -172,14 +173,14 @@ def check(
             "middle of its picture: the result moves the other way by as much. Cut it out around "
             "the point if that is not meant."
         )
-
-    def find() -> FoundNoise:
-        return find_noise(planes, observed, p, whole, control.check)
-
+    asked = p.noise, p.sigma
     if whole is None:
-        found = _last_found.get((digest(a), digest(masked), p.noise, p.sigma), find)
+        found = FOUND.get(
+            (digest(a), digest(masked), *asked),
+            lambda: find_noise(planes, observed, *asked, check=control.check),
+        )
     else:
-        found = find()
+        found = find_noise(planes, observed, *asked, whole, control.check)
     notes += found.notes
     noise, unmasked, observed = found.rest, observed, found.spared(observed)
     sigma, photon, correlation = noise.sigma, noise.photon_noise, noise.correlation

@@ -18,6 +18,7 @@ STANDS_OUT_THEN = 0.01  # where others at that end are known to be impulses
 BEYOND = 0.5  # of the range, between it and what the image shows: then that is no tail
 ROUNDS = 3
 NEIGHBOURHOOD = 5
+STRIP = 256  # rows between two looks at whether to go on
 # Impulses fall independently. Bright or dark structures one sample wide stand out as well, but
 # beside each other: so much more often than by chance and there are no impulses.
 MAX_CLUSTERING = 1.6
@@ -152,8 +153,12 @@ def _medians(
     for channel, seen, out in zip(image, observed, medians, strict=True):
         check()
         filled = fill_nearest(channel, seen)
-        check()
-        ndimage.median_filter(filled, NEIGHBOURHOOD, output=out, mode="mirror")
+        for top in range(0, len(filled), STRIP):  # it takes long
+            check()
+            before = max(0, top - NEIGHBOURHOOD)
+            part = filled[before : top + STRIP + NEIGHBOURHOOD]
+            found = ndimage.median_filter(part, NEIGHBOURHOOD, mode="mirror")
+            out[top : top + STRIP] = found[top - before : top - before + STRIP]
     return medians
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_dred.core.control import go_on
 from napari_dred.core.denoisers.base import NetworkDenoiser
 from napari_dred.core.denoisers.build import build_denoiser
 
@@ -71,7 +72,7 @@ def fix(name: str, channels: int, sigma: float, path: str | None = None) -> Fixe
         path=path,
         device=torch.device("cpu"),
         bfloat16=False,
-        check=lambda: None,
+        check=go_on,
     )
     if isinstance(denoiser, NetworkDenoiser):
         network = denoiser.network

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
 from napari_dred.core.noise import estimate_sigma, find_limits
-from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
 
 Known = tuple[NDArray[Any], NDArray[np.bool_]]
@@ -40,7 +39,11 @@ class MeasuredNoise:
 
 
 def measure_noise(
-    pairs: Sequence[Known], p: Parameters, most: float, check: Check = go_on
+    pairs: Sequence[Known],
+    kind: str,
+    sigma: float | None,
+    most: float,
+    check: Check = go_on,
 ) -> MeasuredNoise:
     """Measure the noise of planes.
 
@@ -48,8 +51,10 @@ def measure_noise(
     ----------
     pairs : sequence of ((C, H, W) array, (C, H, W) bool array)
         Samples, all of one shape, and which of them are known.
-    p : Parameters
-        A level that they give is taken as it is.
+    kind : str
+        As `Parameters.noise`.
+    sigma : float or None
+        The level, if it is given: it is taken as it is.
     most : float
         Limit of an estimate, which pure noise exceeds.
     check : callable, optional
@@ -61,14 +66,14 @@ def measure_noise(
     limits = find_limits(planes, known)
     check()
     samples = planes.astype(np.float64)
-    any_kind = p.noise in ("auto", "poisson")
+    any_kind = kind in ("auto", "poisson")
     grids = [(a.astype(np.float64), o) for a, o in pairs]
     correlation = None
     if any_kind:
         found = [find_correlation(*grid, limits, check) for grid in grids]
         correlation = agreed_correlation(found)
-    if p.sigma is not None:
-        return MeasuredNoise(p.sigma, limits, correlation=correlation)
+    if sigma is not None:
+        return MeasuredNoise(sigma, limits, correlation=correlation)
     if correlation is not None:  # samples far enough apart have white noise
         grids = [grid for pair in grids for grid in thinned(*pair, correlation.step)]
     photon = None

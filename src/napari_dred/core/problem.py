@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from napari_dred.core.control import Check
 from napari_dred.core.denoisers.base import Denoiser
 from napari_dred.core.networks.layers import StripedConvolution
 from napari_dred.core.operators import Operator
@@ -52,7 +52,7 @@ class Problem:
     sigma: float
     denoiser: Denoiser
     bfloat16: bool
-    check: Callable[[], None]
+    check: Check
     limits: tuple[float, float] = (-math.inf, math.inf)
     level: Tensor | None = None
     observed: Tensor | None = None
@@ -146,7 +146,7 @@ def rms(x: Tensor) -> Tensor:
     return x.square().mean().sqrt()
 
 
-def watch(module: nn.Module, check: Callable[[], None]) -> None:
+def watch(module: nn.Module, check: Check) -> None:
     """Call `check` at each layer of a network, on the way forward and on the way back."""
 
     def on_forward(_module: nn.Module, _inputs: object, output: Tensor) -> None:

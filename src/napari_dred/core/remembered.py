@@ -1,8 +1,9 @@
-"""The last result of something slow, for whoever asks for the same again."""
+"""The last results of something slow, for whoever asks for the same again."""
 
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -13,17 +14,36 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """Makes things, and keeps the last one and what it was made from; for any thread."""
+    """Makes things, and keeps the last few that were asked for; for any thread.
 
-    def __init__(self) -> None:
-        self._last: tuple[Hashable, T] | None = None
+    Parameters
+    ----------
+    most : int
+        How many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: dict[Hashable, T] = {}  # the one that was asked for last is the last
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Give the last thing if it has this key, else make it."""
-        last = self._last
-        if last is None or last[0] != key:
-            last = self._last = (key, make())
-        return last[1]
+        """Give the thing that was made for this key, or make it."""
+        with self._lock:
+            if key in self._kept:
+                thing = self._kept[key] = self._kept.pop(key)
+                return thing
+        thing = make()
+        with self._lock:
+            self._kept[key] = thing
+            if len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return thing
+
+    def clear(self) -> None:
+        """Forget them all."""
+        with self._lock:
+            self._kept.clear()
 
 
 def digest(array: NDArray[Any]) -> tuple[Hashable, ...]:

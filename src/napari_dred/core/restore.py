@@ -173,7 +173,7 @@ def solve(
     Yields
     ------
     Plan
-        First, once.
+        First, once; not if the run was cancelled or stopped before.
     Step
         One an iteration (every tenth on a GPU, so that it is not held up).
     Result

@@ -207,8 +207,10 @@ class Forecast:
         self._timer.start(round(1000 * max(self._delay, took)))
 
     def forget(self) -> None:
-        """What was worked out was for another image."""
+        """What was worked out, or is, was for another image."""
         self._last = None
+        if self._worker is not None:
+            self._worker.quit()
         if not self._paused:
             self.line.value = _WORKING
 
@@ -226,7 +228,8 @@ class Forecast:
         self.refresh()
 
     def _begin(self) -> None:
-        if self._worker is not None:  # which ends in its own time; then it is this one's turn
+        # Of the same image, its measurements serve this one too, whose turn it is then.
+        if self._worker is not None:
             self._timer.start()
             return
         try:

@@ -365,4 +365,5 @@ def _measure(given: _Given, channel: int, looks: dict[Index, _Look]) -> Calibrat
         given.p,
         masked=any(look.masked for look in found),
         missing=any(look.missing for look in found),
+        check=given.control.check,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_dred.core.control import Check
 from napari_dred.core.precision import autocast
 
 TILE = 1024  # side of the tiles of a large image; even
@@ -97,7 +97,7 @@ class NetworkDenoiser:
         *,
         device: torch.device,
         bfloat16: bool,
-        check: Callable[[], None],
+        check: Check,
     ) -> None:
         self.network = network
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

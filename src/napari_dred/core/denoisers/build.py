@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
+from napari_dred.core.control import Check
 from napari_dred.core.denoisers import weights
 from napari_dred.core.denoisers.base import Denoiser, NetworkDenoiser
 from napari_dred.core.denoisers.classical import ClassicalDenoiser, load_bm3d, nlm
@@ -20,7 +19,7 @@ def build_denoiser(
     path: str | None,
     device: torch.device,
     bfloat16: bool,
-    check: Callable[[], None],
+    check: Check,
 ) -> Denoiser:
     """Make f.
 
@@ -75,7 +74,7 @@ def build_filler(
     path: str | None,
     device: torch.device,
     bfloat16: bool,
-    check: Callable[[], None],
+    check: Check,
 ) -> Denoiser | None:
     """Make the network that fills holes where the same arguments of `build_denoiser` denoise.
 

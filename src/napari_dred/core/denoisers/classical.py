@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skimage.restoration import denoise_nl_means
 from torch import Tensor
 
+from napari_dred.core.control import Check
 from napari_dred.core.denoisers.base import by_level, in_view
 from napari_dred.core.errors import InputError
 
@@ -69,9 +70,7 @@ class ClassicalDenoiser:
         Called before each call; may raise to leave it.
     """
 
-    def __init__(
-        self, function: Callable[[Planes, float], Planes], check: Callable[[], None]
-    ) -> None:
+    def __init__(self, function: Callable[[Planes, float], Planes], check: Check) -> None:
         self._function, self._check = function, check
 
     def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from napari_dred.core.control import Check, go_on
 
 SLOPE = 0.2  # of the leaky rectifiers
 STRIP = 2**34  # multiplications in one go: some tenths of a second on a slow processor
@@ -23,7 +23,7 @@ class StripedConvolution(nn.Conv2d):
         How the image goes on beyond its border: a mode of `torch.nn.functional.pad`.
     """
 
-    check: Callable[[], None] = staticmethod(lambda: None)
+    check: Check = staticmethod(go_on)
     border = "reflect"
 
     def forward(self, x: Tensor) -> Tensor:

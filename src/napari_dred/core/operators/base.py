@@ -15,6 +15,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from napari_dred.core.control import Check, go_on
+
 LinearMap = Callable[[Tensor], Tensor]
 
 
@@ -47,7 +49,7 @@ class Operator(ABC):
     pointwise: bool = False
     tolerance: float = 1e-6
     max_iterations: int = 200
-    check: Callable[[], None] = staticmethod(lambda: None)
+    check: Check = staticmethod(go_on)
 
     def forward(self, x: Tensor) -> Tensor:
         """Degrade: H x.
