@@ -20,6 +20,7 @@ import tifffile
 from PIL import Image
 
 from napari_dred import cli
+from napari_dred.core import given, measured_noise
 from napari_dred.core import restore as core
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
@@ -501,6 +502,20 @@ def test_a_second_ctrl_c_ends_the_run_at_once(folder: Path, start) -> None:
     assert child.returncode == 130, err
     assert out == b""
     assert b"Traceback" not in err
+    assert names(folder) == GIVEN
+
+
+def test_ctrl_c_while_the_noise_is_measured(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: Any) -> tuple[float, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return -np.inf, np.inf
+
+    monkeypatch.setattr(measured_noise, "find_limits", interrupted)
+    given.FOUND.clear()
+    assert cli.main(["restore", *IN]) == 130
+    assert "nothing was written" in capsys.readouterr().err
     assert names(folder) == GIVEN
 
 
