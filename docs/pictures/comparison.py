@@ -123,7 +123,7 @@ def make_growth(path: Path, _iterations: int | None) -> None:
     """Seconds of an iteration and peak memory against the number of pixels, by preset."""
     with (FOLDER / "speed.csv").open(newline="") as f:
         rows = list(csv.DictReader(f))
-    figure = Figure(figsize=(8, 3.6), layout="constrained", dpi=110)
+    figure = Figure(figsize=(8, 4.2), layout="constrained", dpi=110)
     both = {"seconds_an_iteration": "seconds an iteration", "peak_mib": "peak memory in MiB"}
     for ax, (column, words) in zip(figure.subplots(1, 2), both.items(), strict=True):
         named = [((row["preset"], row["device"], row["precision"]), row) for row in rows]
@@ -133,6 +133,6 @@ def make_growth(path: Path, _iterations: int | None) -> None:
             ax.plot(pixels, [float(row[column]) for row in shown], "o-", label=", ".join(name))
         ax.set(xscale="log", yscale="log", xlabel="megapixels, colour", ylabel=words)
         ax.grid(alpha=0.3)
-    ax.legend()
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
