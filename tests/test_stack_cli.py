@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_dred import cli
+from napari_dred import batch, cli
 from napari_dred.io import read_picture
 from napari_dred.io.stack import open_stack
-from napari_dred.volumes import stacks
+from napari_dred.volumes import planning, stacks
 
 QUICK = ["--preset", "preview", "--iterations", "1", "--threads", "1"]
 
@@ -64,6 +64,19 @@ def test_the_channel_of_a_single_plane_is_kept(folder):
     assert read_picture("o.ome.tif").samples.shape == (48, 64)
 
 
+@pytest.mark.parametrize("command", [["restore", "in.ome.tif"], ["batch", "in.ome.tif"]])
+def test_ctrl_c_before_anything_is_done_says_so(folder, capsys, monkeypatch, command):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(planning.StackPlan, "prepare", interrupted)
+    monkeypatch.setattr(batch.Batch, "run", interrupted)
+    assert cli.main([*command, "-o", "out.ome.tif", *QUICK]) == 130
+    told = capsys.readouterr().err
+    assert "nothing was written" in told
+    assert "--resume" not in told
+
+
 def test_ctrl_c_keeps_what_is_done_for_resume(folder, capsys, monkeypatch):
     real = stacks.put_down
     done = []
@@ -77,7 +90,9 @@ def test_ctrl_c_keeps_what_is_done_for_resume(folder, capsys, monkeypatch):
     monkeypatch.setattr(stacks, "put_down", interrupted)
     command = ["restore", "in.ome.tif", "-o", "out.ome.tif", *QUICK]
     assert cli.main(command) == 130
-    assert "--resume" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "--resume" in told
+    assert "nothing was written" not in told
     assert not Path("out.ome.tif").exists()
     monkeypatch.setattr(stacks, "put_down", real)
     assert cli.main([*command, "--resume"]) == 0

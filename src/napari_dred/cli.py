@@ -50,8 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"out of memory: {e}" if str(e) else "out of memory", FAILED)
     except (RestorationError, OSError) as e:
         return _complain(str(e), FAILED)
-    except (KeyboardInterrupt, click.Abort):
-        return _complain("interrupted, nothing was written", INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as e:
+        left = str(e.__cause__ or e)  # click makes its own of what it catches
+        return _complain(f"interrupted, {left or 'nothing was written'}", INTERRUPTED)
     return code if isinstance(code, int) else DONE
 
 

@@ -108,11 +108,16 @@ def restore_file(
 
     from napari_dred.io import read_psf
     from napari_dred.volumes.cluster import pool
+    from napari_dred.volumes.planning import unfinished
     from napari_dred.volumes.stacks import Progress, restore_stack
 
     options = options_of(stack, mask, label, None if psf is None else read_psf(psf))
     record: dict[str, Any] = {}
-    with _interrupted_in_words(output), pool(stack["workers"], stack["scheduler"]) as workers:
+    left = f"the tiles that were done are kept beside {output}; --resume goes on with them"
+    with (
+        _interrupted(left, unfinished(output)),
+        pool(stack["workers"], stack["scheduler"]) as workers,
+    ):
         steps = restore_stack(
             source, output, parameters, options, pool=workers, resume=stack["resume"], replace=force
         )
@@ -168,15 +173,12 @@ def _show(bar: Any, item: Progress) -> None:
 
 
 @contextmanager
-def _interrupted_in_words(output: Path) -> Iterator[None]:
+def _interrupted(left: str, sign: Path) -> Iterator[None]:
+    """Say what Ctrl-C leaves, if its sign is there."""
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(
-            f"\nThe tiles that were done are kept beside {output}; --resume goes on with them.",
-            err=True,
-        )
-        raise
+        raise KeyboardInterrupt(left if sign.exists() else "") from None
 
 
 @click.command(cls=TwoLists)
@@ -238,7 +240,12 @@ def batch(
     kernel = None if psf is None else read_psf(psf)
     run = Batch(output, items, told.parameters, options_of(stack, mask, label, kernel))
     failed: list[Failed] = []
-    with pool(stack["workers"], stack["scheduler"]) as workers, tqdm(**_images_bar(items)) as bar:
+    left = f"what was done is kept in {output}; --resume goes on with it"
+    with (
+        _interrupted(left, run.manifest),
+        pool(stack["workers"], stack["scheduler"]) as workers,
+        tqdm(**_images_bar(items)) as bar,
+    ):
         failed = _run(run, bar, workers, resume=stack["resume"])
     for one in failed:
         click.echo(f"napari-dred: {one.source}: {one.why}", err=True)

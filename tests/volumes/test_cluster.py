@@ -35,6 +35,8 @@ def test_a_killed_worker_loses_nothing(ome, run, quick, tmp_path):
         for step in restore_stack(ome, target, quick, StackOptions(selection=some), pool=workers):
             if isinstance(step, Progress) and step.done == 2 and not killed:
                 killed = True
+                for process in workers.processes():
+                    os.kill(process, signal.SIGINT)  # as a terminal does, and they go on
                 os.kill(workers.processes()[0], signal.SIGKILL)
     assert killed
     with open_stack(tmp_path / "here.ome.zarr") as a, open_stack(target) as b:

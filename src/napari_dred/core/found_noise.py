@@ -57,6 +57,7 @@ def find_noise(
     Parameters
     ----------
     planes : (C, H, W) array
+        Missing samples are 0.
     observed : (C, H, W) bool array
         At least one True a channel.
     kind : str
@@ -78,7 +79,6 @@ def find_noise(
             f"sigma is {sigma:g} and noise is 'poisson', whose level is not the same everywhere; "
             "leave sigma out, or say 'gaussian'"
         )
-    planes = np.where(observed, planes, np.zeros((), planes.dtype))
     notes: list[str] = []
     impulses, replaced = 0, None
     if kind in ("auto", "impulse") and (whole is None or whole.impulses):

@@ -173,10 +173,12 @@ def check(
             "middle of its picture: the result moves the other way by as much. Cut it out around "
             "the point if that is not meant."
         )
+    # A copy, which nobody edits while it is measured.
+    planes = np.where(observed, planes, np.zeros((), planes.dtype))
     asked = p.noise, p.sigma
     if whole is None:
         found = FOUND.get(
-            (digest(a), digest(masked), *asked),
+            (digest(planes), digest(observed), *asked),
             lambda: find_noise(planes, observed, *asked, check=control.check),
         )
     else:

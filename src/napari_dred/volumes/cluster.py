@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -125,15 +127,32 @@ def pool(workers: int | None = None, scheduler: str | None = None) -> Iterator[P
                     "give an address such as tcp://host:8786"
                 ) from None
         else:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=0,  # torch takes its memory in one go: no reason to kill it
-                dashboard_address=None,
-            )
+            with _no_interruption():
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=0,  # torch takes its memory in one go: no reason to kill it
+                    dashboard_address=None,
+                )
             client = files.enter_context(Client(files.enter_context(cluster)))
         yield Cluster(client)
+
+
+@contextmanager
+def _no_interruption() -> Iterator[None]:
+    """Start processes that Ctrl-C, which a terminal sends to all, does not concern.
+
+    This one ends them; each would print a traceback of its own.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which may not say what signals do
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def threads_each(workers: int) -> int:

@@ -35,6 +35,11 @@ COLOURS = tuple(
 )
 
 
+def unfinished(output: Path) -> Path:
+    """Where lies what is made, until all of it is done and becomes the output."""
+    return output.with_name(f".{output.name}.part")
+
+
 @dataclass(frozen=True)
 class StackOptions:
     """What a stack's restoration is told beside the parameters of the core.
@@ -107,7 +112,7 @@ class StackPlan:
 
     def prepare(self, workers: int, *, resume: bool) -> Path:
         """Make the folder for what is made, or find the one that a run has left."""
-        work = self.output.with_name(f".{self.output.name}.part")
+        work = unfinished(self.output)
         identity = self.identity()
         note = work / "job.json"
         # A run that was killed at its very end has no image left there.
