@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from napari_dred import Control, Parameters, Plan, RestorationError, plan, restore, solve
+from napari_dred.core import found_noise, impulses
 from napari_dred.core import given as checking
-from napari_dred.core import impulses
 from napari_dred.core.calibration import calibrate
 from napari_dred.core.found_noise import find_noise
 from napari_dred.core.impulses import find_impulses
@@ -50,6 +50,19 @@ def test_impulses_are_spared_sample_by_sample() -> None:
     hit = find_impulses(planes.astype(float), observed)
     assert found.impulses == hit.sum() > 500
     np.testing.assert_array_equal(found.spared(observed), observed & ~hit)
+
+
+def test_where_nothing_of_a_channel_would_be_left_no_impulses_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planes = np.stack([_scene(), _scene(1)])
+    observed = np.ones(planes.shape, bool)
+    hit = planes == 255
+    hit[1] = True
+    monkeypatch.setattr(found_noise, "find_impulses", lambda *_, **__: hit)
+    found = find_noise(planes, observed, "impulse")
+    assert (found.impulses, found.replaced) == (0, None)
+    assert "No impulse noise was found at the ends of the range." in found.notes
 
 
 @pytest.mark.parametrize("photons", [False, True])

@@ -84,9 +84,9 @@ def find_noise(
     if kind in ("auto", "impulse") and (whole is None or whole.impulses):
         samples = planes.astype(np.float64)
         hit = find_impulses(samples, observed, everywhere=kind == "impulse", check=check)
-        impulses = int(hit.sum())
         # A channel of which nothing would be left is no channel of impulses.
-        if impulses and (observed & ~hit).any(axis=(1, 2)).all():
+        if hit.any() and (observed & ~hit).any(axis=(1, 2)).all():
+            impulses = int(hit.sum())
             share = 100 * impulses / observed.sum()
             observed, replaced = observed & ~hit, np.packbits(hit)
             planes = np.where(observed, planes, np.zeros((), planes.dtype))
