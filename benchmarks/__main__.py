@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from benchmarks import (
+    adapt,
     assumptions,
     blur,
     blur_estimate,
@@ -131,6 +132,15 @@ def _search(
     data: Path, presets: tuple[str, ...], settings: tuple[str, ...], **options: Any
 ) -> None:
     search.run(data, presets=list(presets), settings=list(settings), **options)
+
+
+@main.command("adapt", help=adapt.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder that holds the folder tune.")
+@click.option("--every", default=4, help="Take every N-th image.")
+@click.option("--crop", default=160, help="Take the central part of that size.")
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _adapt(data: Path, **options: Any) -> None:
+    adapt.run(data, **options)
 
 
 @main.command("assumptions", help=assumptions.__doc__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -37,9 +38,9 @@ def _truth(clean: np.ndarray, noisy: np.ndarray) -> dict[str, str]:
     }
 
 
-def _preset(preset: str, noise: str = "auto") -> Method:
+def _preset(preset: str, **options: Any) -> Method:
     def denoise(noisy: np.ndarray) -> Denoised:
-        result = napari_dred.restore(noisy, preset=preset, noise=noise)
+        result = napari_dred.restore(noisy, preset=preset, **options)
         found = result.plan.photon_noise
         gain, offset = ("", "") if found is None else (f"{found[0]:.2f}", f"{found[1]:.1f}")
         return result.image, {"sigma": f"{result.plan.sigma:.2f}", "gain": gain, "offset": offset}
@@ -83,7 +84,8 @@ METHODS: dict[str, Method] = {
     "BM3D": _classical(load_bm3d),
     "BM3D, Anscombe": _bm3d_of_photons,
     "preview": _preset("preview"),
-    "preview, noise taken as even": _preset("preview", "gaussian"),
+    "preview, noise taken as even": _preset("preview", noise="gaussian"),
+    "preview, adapted": _preset("preview", adapt=60),
     "default": _preset("default"),
 }
 

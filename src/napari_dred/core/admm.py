@@ -115,12 +115,6 @@ class _Agreement:
         return (APART**2 * self._contrast / apart.clamp(min=1e-12)).square().clamp(max=1)
 
 
-def total_iterations(p: Parameters) -> int:
-    """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
-    assert p.iterations is not None
-    return p.iterations + p.denoiser_steps
-
-
 def look_every(device: torch.device) -> int:
     """Iterations between two looks at the loss: to look at a number on a GPU is to wait for it."""
     return 1 if device.type == "cpu" else 10

@@ -27,6 +27,9 @@ PROBED = (
     *("task", "method", "prior", "regulariser", "denoiser"),
     *("width", "depth", "uniform_width", "weights", "precision"),
 )
+# A step that fits the denoiser, in calls of it on the image that the speed is measured on; and,
+# where H is not pointwise, in calls on the whole image besides.
+ADAPT, ADAPT_MIXED = 3.1, 2.6
 FILLER = 1.6  # a call of the network that fills holes, in calls of the denoiser: it has more layers
 PROBES, ENOUGH = 4, 0.5  # how often it is measured; seconds after which once will do
 # What is kept for the way back through a prior, in parts of what the skip network of its width and
@@ -74,11 +77,12 @@ def estimate_seconds(
     *,
     holes: bool = False,
     two_steps: bool = False,
+    pointwise: bool = True,
 ) -> float:
     """Duration in seconds, from the speed on a small image and the number of pixels.
 
     `holes` says whether samples are missing that a network could fill, `two_steps` whether the
-    image is restored before it is enlarged.
+    image is restored before it is enlarged, `pointwise` whether H is.
     """
     assert p.iterations is not None
     denoise, fit = _probe(
@@ -101,10 +105,14 @@ def estimate_seconds(
         calls += FILLER * filler_calls_of(steps) - steps // 3
     if two_steps and steps >= LEAST_STEPS:
         calls += calls_of(steps // 3) / p.scale**2 - steps // 3
+    assert p.adapt is not None
+    if not pointwise and not two_steps:
+        calls += ADAPT_MIXED * p.adapt
     if channels != 3:
         denoise *= channels
     ratio = max(LEAST if device.type == "cpu" else 1.0, size[0] * size[1] / PROBE**2)
-    return ratio * (calls * denoise + p.iterations * per_iteration)
+    fitted = ADAPT * p.adapt * min(1.0, ratio) * denoise
+    return fitted + ratio * (calls * denoise + p.iterations * per_iteration)
 
 
 @functools.lru_cache(maxsize=16)

@@ -27,6 +27,7 @@ from napari_dred.core.values import ValueRange, check_size
 MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
+LEAST_TO_LEARN_FROM = 4.0  # level of noise on a 0-255 scale, for a denoiser
 
 # To measure the noise of a large image takes a while, and a forecast and the run after it, or runs
 # with other parameters, measure the same; in between may come a part of the image, as a preview.
@@ -96,6 +97,13 @@ def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> s
         }
         raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
     return p.task
+
+
+def _why_not_adapt(p: Parameters, level: float, *, white: bool) -> str:
+    """What speaks against fitting the denoiser to noise of that level, on a 0-255 scale."""
+    if not white:
+        return "the noise of neighbouring pixels is correlated, and would be learned as structure"
+    return "there is too little noise to learn from" if level < LEAST_TO_LEARN_FROM else ""
 
 
 def _off_centre(kernel: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -191,7 +199,16 @@ def check(
     values = ValueRange.of(planes, observed, sigma) if whole is None else whole.values
     holes = not observed.all() or (whole is not None and (whole.missing or whole.impulses))
     device = choose_device(p.device)
-    p = fill_in(p, task, sigma / values.span * 255, holes=holes, device=device.type)
+    level = sigma / values.span * 255
+    p = fill_in(p, task, level, holes=holes, device=device.type)
+    if p.adapt and p.denoiser != "ffdnet":
+        raise InputError(
+            f"adapt is {p.adapt}, but the denoiser is {p.denoiser!r}; only 'ffdnet' can be fitted "
+            "to the image"
+        )
+    if p.adapt and (reason := _why_not_adapt(p, level, white=correlation is None)):
+        notes.append(f"The denoiser is not fitted to this image: {reason}.")
+        p = p.replace(adapt=0)
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
     if p.device == "auto" and device.type == "cpu":
         notes.append("No GPU was found: running on the CPU.")
@@ -204,6 +221,7 @@ def check(
             p,
             device,
             holes=holes and pointwise,
+            pointwise=pointwise,
             # With holes it depends on their width: the estimate is then rather too long.
             two_steps=not holes and in_two_steps(p.scale, level, blurred=blurred),
         )

@@ -166,6 +166,13 @@ class Parameters:
         ge=0,
         le=1000,
     )
+    adapt: int | None = _option(
+        None,
+        "Steps before everything else that fit the denoiser to this very image; they are for "
+        "'ffdnet' only. 0 for none.",
+        ge=0,
+        le=100_000,
+    )
     polish: int | None = _option(
         None,
         "Steps of 'hqs' after the last iteration, at low levels; they bring the result back "
@@ -244,6 +251,12 @@ class Parameters:
     def denoiser_steps(self) -> int:
         """Iterations of the denoiser alone that 'dred' takes beside those of the network."""
         return 0 if self.method == "hqs" else (self.blend or 0) + (self.polish or 0)
+
+    @property
+    def total_iterations(self) -> int:
+        """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
+        assert self.iterations is not None and self.adapt is not None
+        return self.adapt + self.iterations + self.denoiser_steps
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-able."""

@@ -28,6 +28,7 @@ _PAPER: dict[str, Any] = {
     "iterate": "x-u",
     "average": 0.0,
     "blend": 0,
+    "adapt": 0,
     "polish": 0,
     "held_out": 0.0,
     "settle": 0.0,

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 import napari_dred
-from napari_dred.core.admm import dred, total_iterations
+from napari_dred.core.adapt import adapt
+from napari_dred.core.admm import dred
 from napari_dred.core.calibration import Calibration
 from napari_dred.core.control import Control, Interrupted
 from napari_dred.core.denoisers.build import build_denoiser, build_filler
@@ -201,6 +202,17 @@ def solve(
         yield from _run(given, control, began)
 
 
+def _states(problem: Problem, p: Parameters) -> Iterator[State]:
+    """All iterations of a run: those that fit the denoiser, and the solver's."""
+    assert p.adapt is not None and p.method is not None
+    if p.adapt:
+        problem = yield from adapt(problem, p.adapt, p.seed)
+    solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
+    for state in solver(problem, p):
+        kept = None if state.kept is None else p.adapt + state.kept
+        yield dataclasses.replace(state, iteration=p.adapt + state.iteration, kept=kept)
+
+
 def _step(state: State, total: int) -> Step:
     return Step(
         state.iteration,
@@ -215,8 +227,7 @@ def _step(state: State, total: int) -> Step:
 def _run(given: Given, control: Control, began: float) -> Generator[Step | Result, None, None]:
     p = given.plan.parameters
     assert p.method is not None
-    total = total_iterations(p)
-    solver = SOLVERS["hqs" if p.method == "hqs" else "dred"]  # which the other names go through
+    total = p.total_iterations
     steps, last = list[Step](), None
     reason, early = "iterations", ""
     states: Iterator[State] | None = None
@@ -224,7 +235,7 @@ def _run(given: Given, control: Control, began: float) -> Generator[Step | Resul
         # The number of threads is the process's: set only while a step is computed.
         with threads(p.threads):
             try:
-                states = states or solver(_problem(given, control), p)
+                states = states or _states(_problem(given, control), p)
                 state = next(states, None)
             except Interrupted:
                 if control.cancelled:

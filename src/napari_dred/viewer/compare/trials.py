@@ -61,12 +61,10 @@ def own_iterations(parameters: Parameters, plan: Plan) -> tuple[int, int]:
     plan : Plan
         Of any method on the same image.
     """
-    from napari_dred.core.admm import total_iterations  # brings torch
-
     device = plan.device.split(":")[0].split()[0]
     complete = fill_in(parameters, plan.task, plan.sigma, device=device)
     assert complete.iterations is not None
-    return complete.iterations, total_iterations(complete)
+    return complete.iterations, complete.total_iterations
 
 
 def misfit(source: Source, result: Result) -> float | None:

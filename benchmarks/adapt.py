@@ -1,0 +1,67 @@
+"""The preview with and without a denoiser that was fitted to the image; images of no test set."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cases import SUITES, _centre, _images, load_image, psnr_y
+from benchmarks.results import Table
+from benchmarks.stopping import arguments
+from napari_dred import restore
+
+FOLDER = "tune"
+STEPS = 0, 60
+#: Gaussian noise of a level on 0-255 (GN), or photon noise of so many photons where it is white
+#: (photons); of one channel or three.
+NOISES = ("GN", 10, 1), ("GN", 25, 1), ("GN", 15, 3), ("photons", 20, 1), ("photons", 100, 1)
+SETTINGS = "inpaint/GN15+line", "deblur/GN25+gauss", "sr/GN15+S2", "sr/GN25+S4"
+
+_Case = tuple[str, np.ndarray, dict[str, Any]]  # its name, the truth (C, H, W), what is given
+
+
+def _noisy(data: Path, every: int, crop: int | None) -> Iterator[_Case]:
+    for kind, strength, channels in NOISES:
+        for path in _images(FOLDER, data, every):
+            x = _centre(load_image(path, gray=channels == 1), crop)
+            name = f"denoise/{kind}{strength}, {channels} channel(s)/{path.stem}"
+            rng = np.random.default_rng(zlib.crc32(name.encode()))
+            if kind == "GN":
+                y = x + rng.normal(scale=strength / 255, size=x.shape)
+            else:
+                y = rng.poisson(strength * x) / strength
+            y = (255 * y).astype(np.float32)
+            yield name, x, {"image": y[0] if channels == 1 else np.moveaxis(y, 0, -1)}
+
+
+def _damaged(data: Path, every: int, crop: int | None) -> Iterator[_Case]:
+    for setting in SETTINGS:
+        for case in SUITES[setting.split("/")[0]](FOLDER, data=data, every=every, crop=crop):
+            if case.name.startswith(f"{setting}/"):
+                yield case.name, case.clean, arguments(case)
+
+
+def run(data: Path, *, every: int, crop: int | None, only: str) -> None:
+    """Restore each of them by the preset 'preview'."""
+    table = Table("adapt", ["case", "adapt", "crop"], ["psnr_y", "sigma"])
+    for cases in (_noisy, _damaged):
+        for name, clean, given in cases(data, every, crop):
+            for steps in STEPS:
+                if only not in name or table.has(name, steps, crop or ""):
+                    continue
+                result = restore(
+                    **given, preset="preview", adapt=steps, output_dtype="float32", threads=1
+                )
+                image = result.image
+                planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
+                table.add(
+                    case=name,
+                    adapt=steps,
+                    crop=crop or "",
+                    psnr_y=f"{psnr_y(planes.clip(0, 255) / 255, clean):.2f}",
+                    sigma=f"{result.plan.sigma:.2f}",
+                )

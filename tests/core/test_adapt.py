@@ -1,0 +1,197 @@
+"""The denoiser fitted to the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_dred import Control, InputError, Parameters, Result, Step, plan, restore, solve
+from napari_dred.core import adapt as adapt_module
+from napari_dred.core.adapt import adapt
+from napari_dred.core.denoisers.base import NetworkDenoiser
+from napari_dred.core.given import check
+from napari_dred.core.photon import Uneven
+from napari_dred.core.problem import Problem
+from napari_dred.core.restore import _problem
+
+from .conftest import TINY, image_of, stripes_of
+
+FEW: dict[str, Any] = {"preset": "preview", "iterations": 2, "sigma": 20, "output_dtype": "float32"}
+
+
+def rings(side: int) -> NDArray[np.float64]:
+    """A picture that looks alike everywhere, as few photographs do."""
+    rows, columns = np.mgrid[:side, :side] - side / 2
+    return 128 + 80 * np.sin(np.hypot(rows, columns) ** 1.3 / 3)
+
+
+def problem_of(image: NDArray[Any], **options: Any) -> Problem:
+    given = check(image, None, None, Parameters(preset="preview", **options))
+    return _problem(given, Control())
+
+
+def fitted_to(problem: Problem) -> Problem:
+    run = adapt(problem, 3, seed=0)
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            assert isinstance(end.value, Problem)
+            return end.value
+
+
+def test_the_result_comes_nearer_to_the_truth() -> None:
+    clean = rings(96)
+    noisy = clean + np.random.default_rng(0).normal(0, 20, clean.shape)
+    plain = restore(noisy, **FEW).image
+    fitted = restore(noisy, **FEW, adapt=40).image
+
+    def error(x: NDArray[Any]) -> float:
+        return float(np.square(x - clean).mean())
+
+    assert error(fitted) < 0.95 * error(plain)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mask": stripes_of()},
+        {"blur_sigma": 1.0},
+        {"scale": 2},
+        {"scale": 4, "iterations": 6},
+        {"mask": stripes_of(), "scale": 2, "blur_sigma": 1.0},
+    ],
+    ids=["mask", "blur", "scale 2", "scale 4", "all"],
+)
+@pytest.mark.parametrize("channels", [None, 2, 3])
+def test_it_goes_with_every_damage(options: dict[str, Any], channels: int | None) -> None:
+    image = image_of(channels=channels)
+    plain = restore(image, **(FEW | options)).image
+    fitted = restore(image, **(FEW | options), adapt=2).image
+    assert np.isfinite(fitted).all()
+    assert fitted.shape == plain.shape
+    assert 0 < np.abs(fitted - plain).mean() < 2
+
+
+def test_its_steps_come_first_and_count() -> None:
+    result = restore(image_of(), **(TINY | {"adapt": 4, "polish": 1}))
+    assert [(s.iteration, s.total) for s in result.steps] == [(k, 8) for k in range(1, 9)]
+    assert all(np.isfinite([s.loss, s.residual]).all() for s in result.steps)
+
+
+def test_the_same_seed_gives_the_same_result_and_another_one_another() -> None:
+    first, again, other = (
+        restore(image_of(), **FEW, adapt=3, seed=seed, threads=1).image for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_the_problem_keeps_its_denoiser() -> None:
+    problem = problem_of(image_of(), sigma=20)
+    assert isinstance(problem.denoiser, NetworkDenoiser)
+    before = {k: v.clone() for k, v in problem.denoiser.network.state_dict().items()}
+    fitted = fitted_to(problem).denoiser
+    assert isinstance(fitted, NetworkDenoiser)
+    after = problem.denoiser.network.state_dict()
+    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert any(not torch.equal(before[k], v) for k, v in fitted.network.state_dict().items())
+    assert not any(w.requires_grad for w in fitted.network.parameters())
+
+
+def test_both_copies_have_independent_errors() -> None:
+    noisy = 128 + np.random.default_rng(1).normal(0, 20, (96, 96))
+    fit = adapt_module._Fit(problem_of(noisy, sigma=20), seed=0)
+    first, second = fit._pair((..., slice(None), slice(None)))
+    errors = torch.stack([first - first.mean(), second - second.mean()]).flatten(1)
+    assert abs(float(torch.corrcoef(errors)[0, 1])) < 0.06
+
+
+@pytest.mark.parametrize("told", [20, 25], ids="told {}".format)
+def test_the_noise_is_known_about_whatever_was_told(told: float) -> None:
+    clean = rings(160)
+    noisy = clean + np.random.default_rng(2).normal(0, 20, clean.shape)
+    problem = problem_of(noisy, sigma=told)
+    noise = adapt_module._noise(problem, problem.y, torch.ones_like(problem.y, dtype=torch.bool))
+    given = check(noisy, None, None, Parameters(preset="preview", sigma=told))
+    level = float(noise.square().mean().sqrt()) * given.values.span
+    assert level == pytest.approx(20, rel=0.15)
+
+
+def steps_of_light(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    """An image with photon noise, and the standard deviation of that."""
+    clean = np.tile(np.repeat(np.linspace(20, 220, 5), 40), (120, 1))
+    true = np.sqrt(2 * clean)
+    return clean + true * rng.normal(size=clean.shape), true
+
+
+def test_noise_that_grows_with_the_signal_is_seen() -> None:
+    noisy, true = steps_of_light(np.random.default_rng(3))
+    given = check(noisy, None, None, Parameters(preset="preview", noise="gaussian"))
+    problem = _problem(given, Control())
+    noise = adapt_module._noise(problem, problem.y, torch.ones_like(problem.y, dtype=torch.bool))
+    found = (noise[0, 0].numpy() * given.values.span)[:, 20::40].mean(0)
+    true = true[0, 20::40]
+    assert found[-1] / found[0] > 1.5
+    assert ((0.7 * true < found) & (found < 1.5 * true)).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_photon_noise_keeps_its_map_of_levels(channels: int) -> None:
+    noisy, _ = steps_of_light(np.random.default_rng(4))
+    noisy = np.stack([noisy] + [np.flip(noisy, 0)] * (channels - 1), -1)
+    problem = problem_of(noisy, noise="poisson")
+    assert isinstance(problem.denoiser, Uneven)
+    fitted = fitted_to(problem).denoiser
+    assert isinstance(fitted, Uneven)
+    assert torch.equal(fitted.relative, problem.denoiser.relative)
+    assert not torch.equal(fitted(problem.y, 0.1), problem.denoiser(problem.y, 0.1))
+
+
+def test_what_is_missing_is_not_learned() -> None:
+    missing = stripes_of()
+    dark, bright = (np.where(missing, v, image_of()) for v in (0, 255))
+    options = FEW | {"mask": missing, "adapt": 2, "threads": 1}
+    np.testing.assert_array_equal(restore(dark, **options).image, restore(bright, **options).image)
+
+
+def test_correlated_noise_is_not_learned() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.normal(0, 25, (301, 301))
+    noise = (noise[1:, 1:] + noise[:-1, 1:] + noise[1:, :-1] + noise[:-1, :-1]) / 2
+    told = plan(128 + noise, preset="preview", adapt=5)
+    assert told.correlation
+    assert told.parameters.adapt == 0
+    assert any("would be learned as structure" in note for note in told.notes)
+
+
+def test_without_noise_there_is_nothing_to_learn() -> None:
+    told = plan(image_of(), preset="preview", sigma=2, adapt=5)
+    assert told.parameters.adapt == 0
+    assert any("too little noise" in note for note in told.notes)
+
+
+@pytest.mark.parametrize("options", [{"denoiser": "nlm"}, {"method": "deepred"}], ids=str)
+def test_a_denoiser_that_cannot_learn_is_named(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="adapt is 5, but the denoiser is 'nlm'"):
+        plan(image_of(), sigma=20, adapt=5, **options)
+
+
+def test_it_takes_time() -> None:
+    without, with_it = (plan(image_of(), **FEW, adapt=n).seconds for n in (0, 50))
+    assert with_it > without
+
+
+def test_a_run_that_is_stopped_meanwhile_gives_an_image() -> None:
+    control = Control()
+    for record in solve(image_of(), **FEW, adapt=1000, control=control):
+        if isinstance(record, Step) and record.iteration == 3:
+            control.stop()
+    assert isinstance(record, Result)
+    assert record.stop_reason == "stopped"
+    whole = restore(image_of(), **(FEW | {"iterations": 6})).image
+    np.testing.assert_allclose(record.image, whole, atol=0.1)
