@@ -15,6 +15,7 @@ TITLES = {
     "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
     "paper": "The paper's comparisons, PSNR-Y in dB: the best image on the way and the run's own",
     "search": "The solver with one number changed: mean PSNR-Y in dB on images of no test set",
+    "adapt": "The denoiser fitted to the image: mean PSNR-Y in dB, preset preview",
     "race": "Seconds until a preset is as good as the best image of the paper's, PSNR-Y in dB",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
     "micrographs": "Real noise: one frame of a micrograph against the mean of 50 (FMD)",
@@ -35,6 +36,7 @@ MEANS = {
     "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
     "stopping": (["preset", "held_out", "crop"], ["psnr_y", "oracle", "loss", "iterations"]),
     "micrographs": (["method", "crop"], ["psnr", "ssim"]),
+    "adapt": (["adapt", "crop"], ["psnr_y", "sigma"]),
     "assumptions": (
         ["denoiser"],
         [

@@ -105,6 +105,12 @@ def test_restore_writes_the_result(quick, folder, capsys) -> None:
     assert re.search(r"\d\d:\d\d<\d\d:\d\d", err)  # elapsed < remaining
 
 
+def test_the_steps_that_fit_the_denoiser_are_named(quick, folder, capsys) -> None:
+    command = ["restore", "in.tif", "-o", "out.tif", "--adapt", "4"]
+    assert cli.main(command) == 0
+    assert "6 iterations (4 to fit the denoiser, 1 of the network, 1 of" in capsys.readouterr().err
+
+
 def test_what_will_be_replaced_is_said(quick, folder, capsys) -> None:
     mask = np.zeros(GRAY.shape, np.uint8)
     mask[:6, :8] = 255

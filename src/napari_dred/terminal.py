@@ -78,10 +78,16 @@ def _announce(plan: Plan) -> None:
         total = plan.shape[0] * plan.shape[1] // plan.parameters.scale**2
         say(f"{part(plan.missing, total, 'pixel')} will be replaced.")
     size = f"{plan.shape[1]}x{plan.shape[0]}"
-    own, others = plan.parameters.iterations or 0, plan.parameters.denoiser_steps
-    parts = f" ({own} of the network, {others} of the denoiser alone)" if others else ""
+    p = plan.parameters
+    kinds = [
+        (p.adapt, "to fit the denoiser"),
+        (p.iterations, "of the denoiser alone" if p.method == "hqs" else "of the network"),
+        (p.denoiser_steps, "of the denoiser alone"),
+    ]
+    named = [f"{count} {kind}" for count, kind in kinds if count]
+    parts = f" ({', '.join(named)})" if len(named) > 1 else ""
     say(
-        f"{plan.task}, {size} pixels, {own + others} iterations{parts} on {plan.device}: "
+        f"{plan.task}, {size} pixels, {p.total_iterations} iterations{parts} on {plan.device}: "
         f"about {duration(plan.seconds)} and {memory(plan.memory)}"
     )
 

@@ -255,8 +255,7 @@ class Parameters:
     @property
     def total_iterations(self) -> int:
         """Iterations of a run of these (complete) parameters, if nothing ends it earlier."""
-        assert self.iterations is not None and self.adapt is not None
-        return self.adapt + self.iterations + self.denoiser_steps
+        return (self.adapt or 0) + (self.iterations or 0) + self.denoiser_steps
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-able."""
