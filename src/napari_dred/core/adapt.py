@@ -11,6 +11,7 @@ from types import EllipsisType
 import torch
 from torch import Tensor
 
+from napari_dred.core.admm import look_every
 from napari_dred.core.denoisers.base import (
     HIGHEST_LEVEL,
     VIEWS,
@@ -24,13 +25,15 @@ from napari_dred.core.photon import Uneven
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State
 
-# The numbers were chosen on images apart from every test set (benchmarks/results/search.csv).
+# The numbers were chosen on images apart from every test set.
 PATCH = 128  # side of what a step sees of the image
 ALPHA, RATE = 0.5, 5e-5
 # Where H mixes samples, the data tell less of the image, and too large a step does harm.
 ALPHA_MIXED, RATE_MIXED = 1.0, 8e-6
 CALLS = 6  # of the denoiser, for an image to start from
-LOUDER = 1.25  # level in parts of that of the noise, at which a denoiser takes away the noise
+# What a denoiser takes away at `LOUDER` times the level is near the noise in `TAKEN` parts; overall
+# within these bounds, in parts of the level.
+LOUDER, TAKEN, LEAST, MOST = 1.25, 0.96, 0.88, 1.25
 BINS, MOST_SORTED = 16, 100_000  # shades of which it is measured; samples that tell them apart
 REFRESH = 5  # steps with the same noise, where another such image must be made for each
 
@@ -44,7 +47,8 @@ def adapt(problem: Problem, steps: int, seed: int) -> Generator[State, None, Pro
     Y + a n' and Y - n' / a have independent errors. A network that makes the second out
     of the first therefore learns, but for a constant, what it would learn from H X in place of the
     second. Here it makes it through the data step and H: one Adam step on the mean square of
-    H f(prox(Y + a n')) - (Y - n' / a) over the observed samples.
+    H f(prox(Y + a n')) - (Y - n' / a) over the observed samples. What holes are filled with at
+    first is the exception: it was made of Y.
 
     Parameters
     ----------
@@ -67,10 +71,12 @@ def adapt(problem: Problem, steps: int, seed: int) -> Generator[State, None, Pro
     fit = _Fit(problem if small is None else small, seed)
     x = problem.within(fit.first) if small is None else enlarged(problem, fit.first)
     misfit = problem.misfit(problem.operator.forward(x))
+    unchanged, stride = torch.zeros_like(misfit), look_every(problem.y.device)
     for k in range(1, steps + 1):
         problem.check()
         fit.step(k, 1 - (k - 1) / steps)
-        yield State(k, x, misfit, torch.zeros_like(misfit))
+        told = k % stride == 0 or k == steps
+        yield State(k, x, *((misfit, unchanged) if told else (None, None)))
     return dataclasses.replace(problem, denoiser=_like(problem, fit.network))
 
 
@@ -108,6 +114,7 @@ class _Fit:
         self._level = problem.sigma * math.sqrt(1 + self._alpha**2)
         self._z = self._x = self._second = self._y
 
+    @torch.enable_grad()
     def step(self, k: int, share: float) -> None:
         """Make the k-th step, with a share of the rate."""
         if not self._pointwise and (k - 1) % REFRESH == 0:
@@ -125,7 +132,7 @@ class _Fit:
         loss = (error * known).square().sum() / self.first[patch].numel()
         for group in self._adam.param_groups:
             group["lr"] = self._rate * share
-        self._adam.zero_grad(set_to_none=True)
+        self._adam.zero_grad()
         loss.backward()
         self._adam.step()
 
@@ -136,9 +143,9 @@ class _Fit:
         return y + self._alpha * noise, y - noise / self._alpha
 
     def _start_anew(self) -> None:
-        """Draw n' and make an image from Y + a n' alone.
+        """Draw n' and make an image of Y + a n'.
 
-        In one that was made from Y itself, errors would not be independent of the target's.
+        In one that was made of Y itself, errors would not be independent of the target's.
         """
         problem = self.problem
         y, self._second = self._pair((..., slice(None), slice(None)))
@@ -184,10 +191,10 @@ def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
     """Standard deviation of n in each sample, by brightness.
 
     An estimate of the level that is a little wrong does little harm to a denoiser, but much if it
-    is fitted to noise of that level. What it takes away at a somewhat higher level is near the
-    noise on images apart from every test set, also where the estimate is a quarter too high, or
-    noise that grows with the signal was taken as even. From patterns that it does not know,
-    it takes away too little; there the estimate counts as much.
+    is fitted to noise of that level. What it takes away at a somewhat higher level is nearer, on
+    images apart from every test set, also where the estimate is a quarter too high, or noise that
+    grows with the signal was taken as even. Within bounds: it may not know a pattern, and what is
+    wrong where many samples are missing is not noise.
     """
     louder = dataclasses.replace(problem, sigma=LOUDER * problem.sigma, denoiser=_even(problem))
     hx = problem.operator.forward(_image(louder))
@@ -203,7 +210,10 @@ def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
         counts = torch.bincount(bins[known], minlength=BINS).clamp_min(1)
         sums = torch.bincount(bins[known], (y - hx)[0, c].square()[known], minlength=BINS)
         removed[0, c] = (sums / counts).sqrt().to(y.dtype)[bins]
-    return torch.maximum(removed, (removed * told).sqrt()) * observed
+    removed *= observed
+    overall = TAKEN * removed.norm() / (told * observed).norm()
+    noise: Tensor = removed * (TAKEN * overall.clamp(LEAST, MOST) / overall)
+    return noise
 
 
 def _image(problem: Problem) -> Tensor:

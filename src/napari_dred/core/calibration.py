@@ -16,6 +16,7 @@ from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import Known, measure_noise
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
+from napari_dred.core.presets import why_not_adapt
 from napari_dred.core.values import ValueRange, check_size
 
 # Of what a sample could tell of the noise, or else of what the one that tells most does.
@@ -72,6 +73,9 @@ class Calibration:
         if self.correlation is not None:
             shared = self.correlation.neighbours
             told += f"; neighbouring pixels share it (correlation {shared:.2f})"
+        level, white = self.sigma / self.values.span * 255, self.correlation is None
+        if p.adapt and (reason := why_not_adapt(p, level, white=white)):
+            told += f"; the denoiser is not fitted to it: {reason}"
         return told + "."
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from napari_dred.core.adapt import CALLS as ADAPT_CALLS
+from napari_dred.core.adapt import REFRESH
 from napari_dred.core.control import go_on
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.fill import calls_of as filler_calls_of
@@ -27,9 +30,8 @@ PROBED = (
     *("task", "method", "prior", "regulariser", "denoiser"),
     *("width", "depth", "uniform_width", "weights", "precision"),
 )
-# A step that fits the denoiser, in calls of it on the image that the speed is measured on; and,
-# where H is not pointwise, in calls on the whole image besides.
-ADAPT, ADAPT_MIXED = 3.1, 2.6
+# A step that fits the denoiser, in calls of it on the image that the speed is measured on.
+ADAPT = 2.2
 FILLER = 1.6  # a call of the network that fills holes, in calls of the denoiser: it has more layers
 PROBES, ENOUGH = 4, 0.5  # how often it is measured; seconds after which once will do
 # What is kept for the way back through a prior, in parts of what the skip network of its width and
@@ -77,12 +79,14 @@ def estimate_seconds(
     *,
     holes: bool = False,
     two_steps: bool = False,
+    at_own_size: bool = False,
     pointwise: bool = True,
 ) -> float:
     """Duration in seconds, from the speed on a small image and the number of pixels.
 
     `holes` says whether samples are missing that a network could fill, `two_steps` whether the
-    image is restored before it is enlarged, `pointwise` whether H is.
+    image is restored before it is enlarged, `at_own_size` whether the denoiser is fitted to it
+    before, `pointwise` whether H is.
     """
     assert p.iterations is not None
     denoise, fit = _probe(
@@ -105,13 +109,14 @@ def estimate_seconds(
         calls += FILLER * filler_calls_of(steps) - steps // 3
     if two_steps and steps >= LEAST_STEPS:
         calls += calls_of(steps // 3) / p.scale**2 - steps // 3
-    assert p.adapt is not None
-    if not pointwise and not two_steps:
-        calls += ADAPT_MIXED * p.adapt
+    own = p.scale**2 if at_own_size else 1
+    if p.adapt:  # two images to begin with, and another one now and then
+        images = 2 if pointwise or at_own_size else 2 + math.ceil(p.adapt / REFRESH)
+        calls += images * calls_of(ADAPT_CALLS) / own
     if channels != 3:
         denoise *= channels
     ratio = max(LEAST if device.type == "cpu" else 1.0, size[0] * size[1] / PROBE**2)
-    fitted = ADAPT * p.adapt * min(1.0, ratio) * denoise
+    fitted = ADAPT * (p.adapt or 0) * min(1.0, ratio / own) * denoise
     return fitted + ratio * (calls * denoise + p.iterations * per_iteration)
 
 

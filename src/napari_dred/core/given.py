@@ -19,7 +19,7 @@ from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
-from napari_dred.core.presets import fill_in
+from napari_dred.core.presets import fill_in, why_not_adapt
 from napari_dred.core.records import Plan, PSFRecord
 from napari_dred.core.remembered import Remembered, digest
 from napari_dred.core.values import ValueRange, check_size
@@ -27,7 +27,6 @@ from napari_dred.core.values import ValueRange, check_size
 MIN_SIDE = 8
 MAX_CHANNELS = 16
 MOST_OFF_CENTRE = 0.75  # pixels, of a PSF
-LEAST_TO_LEARN_FROM = 4.0  # level of noise on a 0-255 scale, for a denoiser
 
 # To measure the noise of a large image takes a while, and a forecast and the run after it, or runs
 # with other parameters, measure the same; in between may come a part of the image, as a preview.
@@ -97,13 +96,6 @@ def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> s
         }
         raise InputError(f"task is {p.task!r}, which needs {needs[p.task]}")
     return p.task
-
-
-def _why_not_adapt(p: Parameters, level: float, *, white: bool) -> str:
-    """What speaks against fitting the denoiser to noise of that level, on a 0-255 scale."""
-    if not white:
-        return "the noise of neighbouring pixels is correlated, and would be learned as structure"
-    return "there is too little noise to learn from" if level < LEAST_TO_LEARN_FROM else ""
 
 
 def _off_centre(kernel: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -206,7 +198,9 @@ def check(
             f"adapt is {p.adapt}, but the denoiser is {p.denoiser!r}; only 'ffdnet' can be fitted "
             "to the image"
         )
-    if p.adapt and (reason := _why_not_adapt(p, level, white=correlation is None)):
+    share = float(observed.mean()) if whole is None else 1.0
+    white = correlation is None
+    if p.adapt and (reason := why_not_adapt(p, level, white=white, observed=share)):
         notes.append(f"The denoiser is not fitted to this image: {reason}.")
         p = p.replace(adapt=0)
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)
@@ -221,6 +215,7 @@ def check(
             p,
             device,
             holes=holes and pointwise,
+            at_own_size=in_two_steps(p.scale, level, blurred=blurred),
             pointwise=pointwise,
             # With holes it depends on their width: the estimate is then rather too long.
             two_steps=not holes and in_two_steps(p.scale, level, blurred=blurred),

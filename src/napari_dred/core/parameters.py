@@ -118,7 +118,7 @@ class Parameters:
     iterations: int | None = _option(
         None,
         "Number of iterations of the network or, where there is none, of 'hqs'; the steps of "
-        "'blend' come before them and those of 'polish' after them.",
+        "'adapt' and 'blend' come before them and those of 'polish' after them.",
         ge=1,
         le=1_000_000,
     )
@@ -168,7 +168,7 @@ class Parameters:
     )
     adapt: int | None = _option(
         None,
-        "Steps before everything else that fit the denoiser to this very image; they are for "
+        "Steps before everything else that fit the denoiser to this very image, such as 60; for "
         "'ffdnet' only. 0 for none.",
         ge=0,
         le=100_000,

@@ -86,6 +86,8 @@ _PREVIEW: dict[str, Any] = {
 # Of the denoiser, by itself. With strong noise the first level is near the last: half of them do,
 # and where there are few samples more would smooth too much.
 _CALLS, _STRONG_NOISE = 24, 40.0
+# Level of noise, and share of known samples, from which on an image teaches a denoiser something.
+_LEAST_TO_LEARN_FROM, _LEAST_KNOWN = 4.0, 0.5
 
 
 def fill_in(
@@ -131,6 +133,29 @@ def fill_in(
     if given["regulariser"] == "pnp":
         values["iterate"] = "x"  # there X is the denoiser's image itself
     return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)
+
+
+def why_not_adapt(p: Parameters, level: float, *, white: bool, observed: float = 1.0) -> str:
+    """What speaks against fitting the denoiser to an image, if anything.
+
+    Parameters
+    ----------
+    p : Parameters
+        Complete.
+    level : float
+        Of the noise, on a 0-255 scale of the image's range.
+    white : bool
+        Whether the noise of neighbouring samples is independent.
+    observed : float
+        Share of the samples that are known.
+    """
+    if p.method != "hqs" and p.regulariser == "none" and not p.denoiser_steps:
+        return f"method {p.method!r} has no denoiser"
+    if not white:
+        return "the noise of neighbouring pixels is correlated, and would be learned as structure"
+    if level < _LEAST_TO_LEARN_FROM:
+        return "there is too little noise to learn from"
+    return "" if observed >= _LEAST_KNOWN else "most of it is missing"
 
 
 def with_method(parameters: Parameters, method: str) -> Parameters:
