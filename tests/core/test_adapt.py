@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from skimage import data
 
 from napari_dred import Control, InputError, Parameters, Result, Step, plan, restore, solve
 from napari_dred.core import adapt as adapt_module
@@ -114,7 +115,7 @@ def test_both_copies_have_independent_errors() -> None:
 
 @pytest.mark.parametrize("told", [20, 25], ids="told {}".format)
 def test_the_noise_is_known_about(told: float) -> None:
-    clean = tiles(128)
+    clean = data.camera()[100:228, 150:278].astype(float)
     noisy = clean + np.random.default_rng(2).normal(0, 20, clean.shape)
     problem = problem_of(noisy, sigma=told)
     noise = adapt_module._noise(problem, problem.y, torch.ones_like(problem.y, dtype=torch.bool))
