@@ -206,9 +206,16 @@ def test_a_denoiser_that_cannot_learn_is_named(options: dict[str, Any]) -> None:
         plan(image_of(), sigma=20, adapt=5, **options)
 
 
-def test_it_takes_time() -> None:
-    without, with_it = (plan(image_of(), **FEW, adapt=n).seconds for n in (0, 50))
-    assert with_it > without
+def test_it_takes_time_and_memory() -> None:
+    without, few, many = (plan(image_of(), **FEW, adapt=n) for n in (0, 1, 50))
+    assert without.seconds < few.seconds < many.seconds
+    assert without.memory < few.memory == many.memory
+
+
+def test_an_image_without_noise_stays_as_it_is() -> None:
+    even = np.full((32, 32), 60.0)
+    even[:, 16:] = 200
+    np.testing.assert_allclose(restore(even, **FEW, adapt=2).image, even, atol=4)
 
 
 def test_a_run_that_is_stopped_meanwhile_gives_an_image() -> None:

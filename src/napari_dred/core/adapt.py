@@ -212,7 +212,7 @@ def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
         removed[0, c] = (sums / counts).sqrt().to(y.dtype)[bins]
     removed *= observed
     overall = TAKEN * removed.norm() / (told * observed).norm()
-    noise: Tensor = removed * (TAKEN * overall.clamp(LEAST, MOST) / overall)
+    noise: Tensor = removed * (TAKEN * overall.clamp(LEAST, MOST) / overall.clamp_min(1e-6))
     return noise
 
 

@@ -61,6 +61,8 @@ def estimate_memory(
     if kernel is not None:  # transformed with what it reaches beyond the border
         fixed += channels * BYTES_BLUR * (size[0] + kernel[0]) * (size[1] + kernel[1])
     per_pixel = channels * BYTES_CHANNEL + (96 if channels == 3 else 64) / 4 * BYTES_DENOISER
+    if p.adapt:  # Y, its noise, which samples are known, and an image to begin with
+        per_pixel += channels * BYTES_CHANNEL
     if p.method != "hqs":
         assert p.width is not None and p.depth is not None and p.uniform_width is not None
         widths = level_widths(p.width, p.depth, uniform=p.uniform_width)
