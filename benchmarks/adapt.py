@@ -16,24 +16,20 @@ from napari_dred import restore
 
 FOLDER = "tune"
 STEPS = 0, 60
-#: Gaussian noise of a level on 0-255 (GN), or photon noise of so many photons where it is white
-#: (photons); of one channel or three.
-NOISES = ("GN", 10, 1), ("GN", 25, 1), ("GN", 15, 3), ("photons", 20, 1), ("photons", 100, 1)
+#: Levels of Gaussian noise on 0-255, and channels.
+NOISES = (10, 1), (25, 1), (15, 3)
 SETTINGS = "inpaint/GN15+line", "deblur/GN25+gauss", "sr/GN15+S2", "sr/GN25+S4"
 
 _Case = tuple[str, np.ndarray, dict[str, Any]]  # its name, the truth (C, H, W), what is given
 
 
 def _noisy(data: Path, every: int, crop: int | None) -> Iterator[_Case]:
-    for kind, strength, channels in NOISES:
+    for sigma, channels in NOISES:
         for path in _images(FOLDER, data, every):
             x = _centre(load_image(path, gray=channels == 1), crop)
-            name = f"denoise/{kind}{strength}, {channels} channel(s)/{path.stem}"
+            name = f"denoise/GN{sigma}, {channels} channel(s)/{path.stem}"
             rng = np.random.default_rng(zlib.crc32(name.encode()))
-            if kind == "GN":
-                y = x + rng.normal(scale=strength / 255, size=x.shape)
-            else:
-                y = rng.poisson(strength * x) / strength
+            y = x + rng.normal(scale=sigma / 255, size=x.shape)
             y = (255 * y).astype(np.float32)
             yield name, x, {"image": y[0] if channels == 1 else np.moveaxis(y, 0, -1)}
 

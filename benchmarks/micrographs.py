@@ -85,7 +85,6 @@ METHODS: dict[str, Method] = {
     "BM3D, Anscombe": _bm3d_of_photons,
     "preview": _preset("preview"),
     "preview, noise taken as even": _preset("preview", noise="gaussian"),
-    "preview, adapted": _preset("preview", adapt=60),
     "default": _preset("default"),
 }
 

@@ -69,7 +69,7 @@ def test_the_result_comes_nearer_to_the_truth() -> None:
     ],
     ids=["mask", "blur", "scale 2", "scale 4", "all"],
 )
-@pytest.mark.parametrize("channels", [None, 2, 3])
+@pytest.mark.parametrize("channels", [2, 3])
 def test_it_goes_with_every_damage(options: dict[str, Any], channels: int | None) -> None:
     image = image_of(channels=channels)
     plain = restore(image, **(FEW | options)).image
@@ -192,6 +192,14 @@ def test_correlated_noise_is_not_learned() -> None:
     assert told.correlation
     assert told.parameters.adapt == 0
     assert any("would be learned as structure" in note for note in told.notes)
+
+
+def test_photon_noise_is_not_learned() -> None:
+    noisy, _ = steps_of_light(np.random.default_rng(6))
+    told = plan(noisy, preset="preview", adapt=5)
+    assert told.photon_noise
+    assert told.parameters.adapt == 0
+    assert any("grows with the signal" in note for note in told.notes)
 
 
 def test_without_noise_there_is_nothing_to_learn() -> None:

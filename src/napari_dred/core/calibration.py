@@ -73,8 +73,9 @@ class Calibration:
         if self.correlation is not None:
             shared = self.correlation.neighbours
             told += f"; neighbouring pixels share it (correlation {shared:.2f})"
-        level, white = self.sigma / self.values.span * 255, self.correlation is None
-        if p.adapt and (reason := why_not_adapt(p, level, white=white)):
+        kind = {"white": self.correlation is None, "even": self.photon_noise is None}
+        level = self.sigma / self.values.span * 255
+        if p.adapt and (reason := why_not_adapt(p, level, **kind)):
             told += f"; the denoiser is not fitted to it: {reason}"
         return told + "."
 

@@ -199,8 +199,8 @@ def check(
             "to the image"
         )
     share = float(observed.mean()) if whole is None else 1.0
-    white = correlation is None
-    if p.adapt and (reason := why_not_adapt(p, level, white=white, observed=share)):
+    kind = {"white": correlation is None, "even": photon is None}
+    if p.adapt and (reason := why_not_adapt(p, level, **kind, observed=share)):
         notes.append(f"The denoiser is not fitted to this image: {reason}.")
         p = p.replace(adapt=0)
     size = (a.shape[0] * p.scale, a.shape[1] * p.scale)

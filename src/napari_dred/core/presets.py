@@ -135,7 +135,9 @@ def fill_in(
     return parameters.replace(**{k: v for k, v in values.items() if given[k] is None}, task=task)
 
 
-def why_not_adapt(p: Parameters, level: float, *, white: bool, observed: float = 1.0) -> str:
+def why_not_adapt(
+    p: Parameters, level: float, *, white: bool, even: bool, observed: float = 1.0
+) -> str:
     """What speaks against fitting the denoiser to an image, if anything.
 
     Parameters
@@ -146,6 +148,9 @@ def why_not_adapt(p: Parameters, level: float, *, white: bool, observed: float =
         Of the noise, on a 0-255 scale of the image's range.
     white : bool
         Whether the noise of neighbouring samples is independent.
+    even : bool
+        Whether it is as strong everywhere. Where it was found to grow with the signal, fitting did
+        harm on micrographs.
     observed : float
         Share of the samples that are known.
     """
@@ -153,6 +158,8 @@ def why_not_adapt(p: Parameters, level: float, *, white: bool, observed: float =
         return f"method {p.method!r} has no denoiser"
     if not white:
         return "the noise of neighbouring pixels is correlated, and would be learned as structure"
+    if not even:
+        return "its noise grows with the signal"
     if level < _LEAST_TO_LEARN_FROM:
         return "there is too little noise to learn from"
     return "" if observed >= _LEAST_KNOWN else "most of it is missing"
