@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -147,3 +149,13 @@ def test_samples_that_are_mostly_masked_do_not_count_and_none_at_all_is_refused(
     known[0][:], known[1][:] = False, False
     with pytest.raises(InputError, match="nothing is observed"):
         calibrate(images, known, (500, 1500), Parameters())
+
+
+def test_it_says_that_the_denoiser_is_not_fitted() -> None:
+    samples = 100 + np.random.default_rng(0).normal(0, 20, (64, 64))
+    p = Parameters(preset="preview", adapt=5, noise="gaussian")
+    whole = calibrate([samples], everywhere([samples]), (0, 200), p)
+    assert "not fitted" not in whole.statement(p)
+    quiet = dataclasses.replace(whole, sigma=0.1)
+    assert "not fitted to it: there is too little noise" in quiet.statement(p)
+    assert "not fitted" not in quiet.statement(p.replace(adapt=0))
