@@ -13,7 +13,6 @@ from torch import Tensor
 
 from napari_dred.core.admm import look_every
 from napari_dred.core.denoisers.base import (
-    HIGHEST_LEVEL,
     VIEWS,
     DenoisingNetwork,
     NetworkDenoiser,
@@ -21,7 +20,6 @@ from napari_dred.core.denoisers.base import (
 )
 from napari_dred.core.enlarge import at_its_own_size, enlarged
 from napari_dred.core.hqs import PRIOR_WEIGHTS, descend
-from napari_dred.core.photon import Uneven
 from napari_dred.core.precision import autocast
 from napari_dred.core.problem import Problem, State
 
@@ -53,7 +51,7 @@ def adapt(problem: Problem, steps: int, seed: int) -> Generator[State, None, Pro
     Parameters
     ----------
     problem : Problem
-        Its denoiser must be a `NetworkDenoiser`, for even noise or not. It is not modified.
+        Of even noise; its denoiser must be a `NetworkDenoiser`. It is not modified.
     steps : int
     seed : int
 
@@ -80,18 +78,11 @@ def adapt(problem: Problem, steps: int, seed: int) -> Generator[State, None, Pro
     return dataclasses.replace(problem, denoiser=_like(problem, fit.network))
 
 
-def _even(problem: Problem) -> NetworkDenoiser:
-    f = problem.denoiser.even if isinstance(problem.denoiser, Uneven) else problem.denoiser
-    assert isinstance(f, NetworkDenoiser)
-    return f
-
-
-def _like(problem: Problem, network: DenoisingNetwork) -> NetworkDenoiser | Uneven:
+def _like(problem: Problem, network: DenoisingNetwork) -> NetworkDenoiser:
     """The problem's denoiser with another network."""
-    f = NetworkDenoiser(
+    return NetworkDenoiser(
         network, device=problem.y.device, bfloat16=problem.bfloat16, check=problem.check
     )
-    return Uneven(f, problem.denoiser.relative) if isinstance(problem.denoiser, Uneven) else f
 
 
 class _Fit:
@@ -99,7 +90,8 @@ class _Fit:
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem = problem
-        self.network = copy.deepcopy(_even(problem).network).requires_grad_(True)
+        assert isinstance(problem.denoiser, NetworkDenoiser)
+        self.network = copy.deepcopy(problem.denoiser.network).requires_grad_(True)
         self.first = _image(problem)
         self._pointwise = problem.operator.pointwise
         self._alpha, self._rate = (ALPHA, RATE) if self._pointwise else (ALPHA_MIXED, RATE_MIXED)
@@ -123,10 +115,10 @@ class _Fit:
         if self._pointwise:
             first, second = self._pair(patch)
             known = self._observed[patch]
-            error = self._denoised(torch.where(known, first, self.first[patch]), patch) - second
+            error = self._denoised(torch.where(known, first, self.first[patch])) - second
         else:
             z = self._z.clone()
-            z[patch] = self._denoised(self._x[patch], patch)
+            z[patch] = self._denoised(self._x[patch])
             known = self._observed
             error = self.problem.operator.forward(z) - self._second
         loss = (error * known).square().sum() / self.first[patch].numel()
@@ -168,18 +160,16 @@ class _Fit:
             at.append(slice(start, start + side))
         return (..., at[0], at[1])
 
-    def _denoised(self, x: Tensor, patch: _Part) -> Tensor:
+    def _denoised(self, x: Tensor) -> Tensor:
         """Denoise a patch in one of its views, so that its gradient is known."""
         level = x.new_full((1, 1, 1, 1), self._level)
-        if isinstance(self.problem.denoiser, Uneven):
-            level = (level * self.problem.denoiser.relative[patch]).clamp_max(HIGHEST_LEVEL)
 
         def f(x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
             channels = x.shape[1]
             assert isinstance(sigma, Tensor) and not view
             alone = self.network.channels < channels  # each channel by itself
             if alone:
-                x, sigma = x.transpose(0, 1), sigma.expand(1, channels, -1, -1).transpose(0, 1)
+                x = x.transpose(0, 1)
             with autocast(x.device, self.problem.bfloat16):
                 out: Tensor = self.network(x, sigma).float()
             return out.transpose(0, 1) if alone else out
@@ -196,11 +186,8 @@ def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
     grows with the signal was taken as even. Within bounds: it may not know a pattern, and what is
     wrong where many samples are missing is not noise.
     """
-    louder = dataclasses.replace(problem, sigma=LOUDER * problem.sigma, denoiser=_even(problem))
+    louder = dataclasses.replace(problem, sigma=LOUDER * problem.sigma)
     hx = problem.operator.forward(_image(louder))
-    told = torch.full_like(y, problem.sigma)
-    if problem.level is not None:
-        told *= problem.level
     removed = torch.zeros_like(y)
     for c in range(y.shape[1]):
         known, signal = observed[0, c], hx[0, c].contiguous()
@@ -211,7 +198,7 @@ def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
         sums = torch.bincount(bins[known], (y - hx)[0, c].square()[known], minlength=BINS)
         removed[0, c] = (sums / counts).sqrt().to(y.dtype)[bins]
     removed *= observed
-    overall = TAKEN * removed.norm() / (told * observed).norm()
+    overall = TAKEN * removed.norm() / (problem.sigma * observed.sum().sqrt())
     noise: Tensor = removed * (TAKEN * overall.clamp(LEAST, MOST) / overall.clamp_min(1e-6))
     return noise
 

@@ -148,15 +148,15 @@ class Uneven:
     denoiser : Denoiser
         For a map of levels; kept as `even`.
     relative : (1, C, H, W) tensor
-        What every level is multiplied by; kept, for three channels as their mean.
+        What every level is multiplied by.
     """
 
     def __init__(self, denoiser: Denoiser, relative: Tensor) -> None:
         self.even = denoiser
         # The colour network takes one level for the three of them.
         three = relative.shape[1] == 3
-        self.relative = relative.square().mean(1, keepdim=True).sqrt() if three else relative
+        self._relative = relative.square().mean(1, keepdim=True).sqrt() if three else relative
 
     def __call__(self, x: Tensor, sigma: float | Tensor, view: int = 0) -> Tensor:
-        level = (sigma * self.relative).clamp_max(max(HIGHEST_LEVEL, float(sigma)))
+        level = (sigma * self._relative).clamp_max(max(HIGHEST_LEVEL, float(sigma)))
         return self.even(x, level, view)
