@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from skimage import data
 
 from napari_dred import Control, InputError, Parameters, Plan, Result, Step, plan, restore, solve
 from napari_dred.core import adapt as adapt_module
@@ -115,46 +114,13 @@ def test_both_copies_have_independent_errors() -> None:
     assert abs(float(torch.corrcoef(errors)[0, 1])) < 0.06
 
 
-@pytest.mark.parametrize("told", [20, 25], ids="told {}".format)
-def test_the_noise_is_known_about(told: float) -> None:
-    clean = data.camera()[100:228, 150:278].astype(float)
-    noisy = clean + np.random.default_rng(2).normal(0, 20, clean.shape)
-    problem = problem_of(noisy, sigma=told)
-    noise = adapt_module._noise(problem, problem.y, torch.ones_like(problem.y, dtype=torch.bool))
-    given = check(noisy, None, None, Parameters(preset="preview", sigma=told))
-    level = float(noise.square().mean().sqrt()) * given.values.span
-    assert level == pytest.approx(20, rel=0.15)
-
-
-def steps_of_light(rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
-    """An image with photon noise, and the standard deviation of that."""
-    clean = np.tile(np.repeat(np.linspace(20, 220, 5), 40), (120, 1))
-    true = np.sqrt(2 * clean)
-    return clean + true * rng.normal(size=clean.shape), true
-
-
-def test_noise_that_grows_with_the_signal_is_seen() -> None:
-    noisy, true = steps_of_light(np.random.default_rng(3))
-    given = check(noisy, None, None, Parameters(preset="preview", noise="gaussian"))
-    problem = _problem(given, Control())
-    noise = adapt_module._noise(problem, problem.y, torch.ones_like(problem.y, dtype=torch.bool))
-    found = (noise[0, 0].numpy() * given.values.span)[:, 20::40].mean(0)
-    true = true[0, 20::40]
-    assert found[-1] / found[0] > 1.5
-    assert ((0.7 * true < found) & (found < 1.5 * true)).all()
-
-
 def test_three_channels_are_fitted_at_once() -> None:
     problem = problem_of(image_of(channels=3), sigma=20)
     fitted = fitted_to(problem).denoiser
     assert not torch.equal(fitted(problem.y, 0.1), problem.denoiser(problem.y, 0.1))
 
 
-def test_what_is_missing_is_not_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    def even(problem: Problem, y: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
-        return torch.full_like(y, problem.sigma) * observed
-
-    monkeypatch.setattr(adapt_module, "_noise", even)
+def test_what_is_missing_is_not_learned() -> None:
     given = check(image_of(), stripes_of(), None, Parameters(preset="preview", sigma=20))
     problem = _problem(given, Control())
     assert problem.observed is not None
@@ -188,7 +154,8 @@ def test_correlated_noise_is_not_learned() -> None:
 
 
 def test_photon_noise_is_not_learned() -> None:
-    noisy, _ = steps_of_light(np.random.default_rng(6))
+    clean = np.tile(np.repeat(np.linspace(20, 220, 5), 40), (120, 1))
+    noisy = clean + np.sqrt(2 * clean) * np.random.default_rng(6).normal(size=clean.shape)
     told = plan(noisy, preset="preview", adapt=5)
     assert told.photon_noise
     assert left_out(told, "grows with the signal")

@@ -275,8 +275,10 @@ def test_never_two_at_once_and_the_latest_wins(qtbot, make):
     planner, plans = Planner(0.2), []
     line, given = make(planner, plans.append)
     line.refresh()
-    qtbot.waitUntil(lambda: len(planner.calls) == 1, timeout=5000)
-    assert line.line.value.startswith("20 × 30 pixels\n")
+    qtbot.waitUntil(
+        lambda: bool(planner.calls) and line.line.value.startswith("20 × 30 pixels\n"),
+        timeout=5000,
+    )
     for scale in (2, 3, 4):
         given[0] = inputs(scale=scale)
         line.refresh()

@@ -29,10 +29,6 @@ ALPHA, RATE = 0.5, 5e-5
 # Where H mixes samples, the data tell less of the image, and too large a step does harm.
 ALPHA_MIXED, RATE_MIXED = 1.0, 8e-6
 CALLS = 6  # of the denoiser, for an image to start from
-# What a denoiser takes away at `LOUDER` times the level is near the noise in `TAKEN` parts; overall
-# within these bounds, in parts of the level.
-LOUDER, TAKEN, LEAST, MOST = 1.25, 0.96, 0.88, 1.25
-BINS, MOST_SORTED = 16, 100_000  # shades of which it is measured; samples that tell them apart
 REFRESH = 5  # steps with the same noise, where another such image must be made for each
 
 _Part = tuple[EllipsisType, slice, slice]  # of a tensor
@@ -102,7 +98,6 @@ class _Fit:
         self._observed = torch.ones_like(self._y, dtype=torch.bool)
         if problem.observed is not None:
             self._observed &= problem.observed
-        self._noise = _noise(problem, self._y, self._observed)
         self._level = problem.sigma * math.sqrt(1 + self._alpha**2)
         self._z = self._x = self._second = self._y
 
@@ -131,7 +126,7 @@ class _Fit:
     def _pair(self, part: _Part) -> tuple[Tensor, Tensor]:
         """Y + a n' and Y - n' / a, of a part of the image."""
         y = self._y[part]
-        noise = self._noise[part] * torch.empty_like(y).normal_(generator=self._generator)
+        noise = self.problem.sigma * torch.empty_like(y).normal_(generator=self._generator)
         return y + self._alpha * noise, y - noise / self._alpha
 
     def _start_anew(self) -> None:
@@ -175,32 +170,6 @@ class _Fit:
             return out.transpose(0, 1) if alone else out
 
         return in_view(f, x, level, int(torch.randint(VIEWS, (), generator=self._places)))
-
-
-def _noise(problem: Problem, y: Tensor, observed: Tensor) -> Tensor:
-    """Standard deviation of n in each sample, by brightness.
-
-    An estimate of the level that is a little wrong does little harm to a denoiser, but much if it
-    is fitted to noise of that level. What it takes away at a somewhat higher level is nearer, on
-    images apart from every test set, also where the estimate is a quarter too high, or noise that
-    grows with the signal was taken as even. Within bounds: it may not know a pattern, and what is
-    wrong where many samples are missing is not noise.
-    """
-    louder = dataclasses.replace(problem, sigma=LOUDER * problem.sigma)
-    hx = problem.operator.forward(_image(louder))
-    removed = torch.zeros_like(y)
-    for c in range(y.shape[1]):
-        known, signal = observed[0, c], hx[0, c].contiguous()
-        some = signal[known][:: 1 + int(known.sum()) // MOST_SORTED]
-        within = torch.linspace(0, 1, BINS + 1, device=y.device)[1:-1]
-        bins = torch.bucketize(signal, torch.quantile(some, within))
-        counts = torch.bincount(bins[known], minlength=BINS).clamp_min(1)
-        sums = torch.bincount(bins[known], (y - hx)[0, c].square()[known], minlength=BINS)
-        removed[0, c] = (sums / counts).sqrt().to(y.dtype)[bins]
-    removed *= observed
-    overall = TAKEN * removed.norm() / (problem.sigma * observed.sum().sqrt())
-    noise: Tensor = removed * (TAKEN * overall.clamp(LEAST, MOST) / overall.clamp_min(1e-6))
-    return noise
 
 
 def _image(problem: Problem) -> Tensor:

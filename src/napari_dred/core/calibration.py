@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation
+from napari_dred.core.devices import threads
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import Known, measure_noise
@@ -124,7 +125,8 @@ def calibrate(
     pairs, hit = _without_impulses(pairs, parameters.noise, check)
     dtype = pairs[0][0].dtype
     half = 127.0 if dtype == np.uint8 else (extremes[1] - extremes[0]) / 2
-    noise = measure_noise(pairs, parameters.noise, parameters.sigma, half, check)
+    with threads(parameters.threads):
+        noise = measure_noise(pairs, parameters.noise, parameters.sigma, half, check)
     ends = np.array([extremes], dtype)
     values = ValueRange.of(ends, np.ones(ends.shape, bool), noise.sigma)
     # An extreme at which impulses lie is none of the rest.

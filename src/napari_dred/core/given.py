@@ -176,13 +176,14 @@ def check(
     # A copy, which nobody edits while it is measured.
     planes = np.where(observed, planes, np.zeros((), planes.dtype))
     asked = p.noise, p.sigma
-    if whole is None:
-        found = FOUND.get(
-            (digest(planes), digest(observed), *asked),
-            lambda: find_noise(planes, observed, *asked, check=control.check),
-        )
-    else:
-        found = find_noise(planes, observed, *asked, whole, control.check)
+    with threads(p.threads):
+        if whole is None:
+            found = FOUND.get(
+                (digest(planes), digest(observed), *asked),
+                lambda: find_noise(planes, observed, *asked, check=control.check),
+            )
+        else:
+            found = find_noise(planes, observed, *asked, whole, control.check)
     notes += found.notes
     noise, unmasked, observed = found.rest, observed, found.spared(observed)
     sigma, photon, correlation = noise.sigma, noise.photon_noise, noise.correlation

@@ -13,6 +13,8 @@ from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
 from napari_dred.core.noise import estimate_sigma, find_limits
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
+from napari_dred.core.stein import refine_noise
+from napari_dred.core.values import ValueRange
 
 Known = tuple[NDArray[Any], NDArray[np.bool_]]
 
@@ -83,7 +85,28 @@ def measure_noise(
         photon = fit_photon_noise(pooled, seen, limits)
     check()
     if photon is None:
-        sigma = float(np.median([estimate_sigma(*grid, limits, check) for grid in grids]))
-    else:
-        sigma = float(np.sqrt(photon.variance(samples[known]).mean()))
-    return MeasuredNoise(min(sigma, most), limits, photon, correlation)
+        level = float(np.median([estimate_sigma(*grid, limits, check) for grid in grids]))
+        if correlation is None and level:
+            values = ValueRange.of(planes, known, min(level, most))
+            level, photon = _refined(level, grids, limits, values, any_kind, check)
+    if photon is not None:
+        level = float(np.sqrt(photon.variance(samples[known]).mean()))
+    return MeasuredNoise(min(level, most), limits, photon, correlation)
+
+
+def _refined(
+    sigma: float,
+    grids: Sequence[Known],
+    limits: tuple[float, float],
+    values: ValueRange,
+    photons: bool,
+    check: Check,
+) -> tuple[float, PhotonNoise | None]:
+    """What a denoiser makes of the estimate, in sample values again."""
+    # One below the other, they are one image.
+    image, observed = (np.concatenate(part, axis=1) for part in zip(*grids, strict=True))
+    low, high = values.to_unit(np.array(limits)).tolist()
+    level = sigma / values.span
+    unit = values.to_unit(image)
+    level, photon = refine_noise(unit, observed, (low, high), level, photons=photons, check=check)
+    return level * values.span, photon and photon.stretched(values.low, values.span)

@@ -109,7 +109,7 @@ def _whole_windows(observed: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     return ndimage.minimum_filter(observed, side, origin=-(side // 2))[:height, :width]
 
 
-def _different(
+def different_channels(
     image: NDArray[np.floating], observed: NDArray[np.bool_], levels: list[float | None]
 ) -> list[int]:
     """Channels that are neither constant nor, but for a part of their noise, an earlier one."""
@@ -195,7 +195,7 @@ def unbounded_level(
     for channel, seen in zip(image, observed, strict=True):
         check()
         each.append(_from_patches(channel[None], seen[None], limits))
-    different = _different(image, observed, each)
+    different = different_channels(image, observed, each)
     if not different:
         return 0.0
     image, observed = image[different], observed[different]

@@ -51,6 +51,11 @@ class PhotonNoise:
         square = factor**2
         return PhotonNoise(self.gain * square, self.offset * square, self.floor * square)
 
+    def stretched(self, low: float, span: float) -> PhotonNoise:
+        """The same of samples on another scale, on which 0 is `low` and 1 is `low + span`."""
+        gain, square = self.gain * span, span**2
+        return PhotonNoise(gain, self.offset * square - gain * low, self.floor * square)
+
 
 def fit_photon_noise(
     image: NDArray[np.floating],
@@ -89,7 +94,44 @@ def fit_photon_noise(
     whole_noise = (signal > limits[0] + margin) & (signal < limits[1] - margin) & (level > 0)
     if whole_noise.sum() < GROUPS // 2:
         return None
-    signal, variance = signal[whole_noise], level[whole_noise] ** 2
+    line = fit_line(signal[whole_noise], level[whole_noise] ** 2)
+    return line.noise if line.rises(MIN_CORRELATION, MAX_DEVIATION, MIN_RATIO) else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through the variances of groups of samples that are alike in brightness.
+
+    Attributes
+    ----------
+    noise : PhotonNoise
+    correlation : float
+        Of signal and variance.
+    deviation : float
+        Of the variances from the line, the median, in parts of it.
+    ratio : float
+        Of the largest level on the line to the smallest.
+    """
+
+    noise: PhotonNoise
+    correlation: float
+    deviation: float
+    ratio: float
+
+    def rises(self, correlation: float, deviation: float, ratio: float) -> bool:
+        """Whether it clearly does, within these bounds."""
+        straight = self.correlation > correlation and self.deviation <= deviation
+        return straight and self.noise.gain > 0 and self.ratio >= ratio
+
+
+def fit_line(signal: NDArray[np.floating], variance: NDArray[np.floating]) -> Line:
+    """Fit one, to which what texture adds counts for little.
+
+    Parameters
+    ----------
+    signal, variance : (n,) arrays
+        Of each group.
+    """
     line = np.stack([signal, np.ones_like(signal)], 1)
     weight = 1 / variance
     for _ in range(10):
@@ -97,12 +139,12 @@ def fit_photon_noise(
         fit = np.maximum(gain * signal + offset, 0.01 * variance.max())
         excess = variance / fit - 1
         weight = 1 / fit / (1 + np.maximum(excess, 0) / ROBUST)
-    straight = np.corrcoef(signal, variance)[0, 1] > MIN_CORRELATION
-    if not straight or np.median(np.abs(excess)) > MAX_DEVIATION:
-        return None
-    if gain <= 0 or fit.max() < MIN_RATIO**2 * fit.min():
-        return None
-    return PhotonNoise(float(gain), float(offset), float(fit.min()) / 2)
+    return Line(
+        PhotonNoise(float(gain), float(offset), float(fit.min()) / 2),
+        correlation=float(np.corrcoef(signal, variance)[0, 1]),
+        deviation=float(np.median(np.abs(excess))),
+        ratio=float(np.sqrt(fit.max() / fit.min())),
+    )
 
 
 def relative_level(
