@@ -15,6 +15,7 @@ from benchmarks import (
     convert_tnrd,
     denoisers,
     latency,
+    levels,
     memory,
     micrographs,
     neighbours,
@@ -141,6 +142,15 @@ def _search(
 @click.option("--only", default="", help="Cases whose name holds this.")
 def _adapt(data: Path, **options: Any) -> None:
     adapt.run(data, **options)
+
+
+@main.command("levels", help=levels.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder that holds the folder tune.")
+@click.option("--every", default=4, help="Take every N-th image.")
+@click.option("--crop", default=160, help="Take the central part of that size.")
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _levels(data: Path, **options: Any) -> None:
+    levels.run(data, **options)
 
 
 @main.command("assumptions", help=assumptions.__doc__)

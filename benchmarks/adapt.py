@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import SUITES, _centre, _images, load_image, psnr_y
+from benchmarks.cases import SUITES, psnr_y
+from benchmarks.levels import FOLDER, noisy, planes_of
 from benchmarks.results import Table
 from benchmarks.stopping import arguments
 from napari_dred import restore
 
-FOLDER = "tune"
 STEPS = 0, 60
 #: Levels of Gaussian noise on 0-255, and channels.
 NOISES = (10, 1), (25, 1), (15, 3)
@@ -25,13 +24,8 @@ _Case = tuple[str, np.ndarray, dict[str, Any]]  # its name, the truth (C, H, W),
 
 def _noisy(data: Path, every: int, crop: int | None) -> Iterator[_Case]:
     for sigma, channels in NOISES:
-        for path in _images(FOLDER, data, every):
-            x = _centre(load_image(path, gray=channels == 1), crop)
-            name = f"denoise/GN{sigma}, {channels} channel(s)/{path.stem}"
-            rng = np.random.default_rng(zlib.crc32(name.encode()))
-            y = x + rng.normal(scale=sigma / 255, size=x.shape)
-            y = (255 * y).astype(np.float32)
-            yield name, x, {"image": y[0] if channels == 1 else np.moveaxis(y, 0, -1)}
+        for case in noisy("GN", sigma, channels, data, every, crop):
+            yield case.name, case.clean, {"image": case.image}
 
 
 def _damaged(data: Path, every: int, crop: int | None) -> Iterator[_Case]:
@@ -52,12 +46,10 @@ def run(data: Path, *, every: int, crop: int | None, only: str) -> None:
                 result = restore(
                     **given, preset="preview", adapt=steps, output_dtype="float32", threads=1
                 )
-                image = result.image
-                planes = image[None] if image.ndim == 2 else np.moveaxis(image, -1, 0)
                 table.add(
                     case=name,
                     adapt=steps,
                     crop=crop or "",
-                    psnr_y=f"{psnr_y(planes.clip(0, 255) / 255, clean):.2f}",
+                    psnr_y=f"{psnr_y(planes_of(result.image), clean):.2f}",
                     sigma=f"{result.plan.sigma:.2f}",
                 )

@@ -15,6 +15,7 @@ TITLES = {
     "stopping": "The result beside the best image on the way to it, PSNR-Y in dB",
     "paper": "The paper's comparisons, PSNR-Y in dB: the best image on the way and the run's own",
     "search": "The solver with one number changed: mean PSNR-Y in dB on images of no test set",
+    "levels": "The noise level that is estimated, and PSNR in dB with it, preset preview",
     "adapt": "The denoiser fitted to the image: mean PSNR-Y in dB, preset preview",
     "race": "Seconds until a preset is as good as the best image of the paper's, PSNR-Y in dB",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
@@ -36,6 +37,10 @@ MEANS = {
     "quality": (["preset", "crop"], ["psnr_y", "psnr", "ssim", "seconds"]),
     "stopping": (["preset", "held_out", "crop"], ["psnr_y", "oracle", "loss", "iterations"]),
     "micrographs": (["method", "crop"], ["psnr", "ssim"]),
+    "levels": (
+        ["crop"],
+        ["true", "patches", "found", "photons", "psnr_patches", "psnr", "psnr_true"],
+    ),
     "adapt": (["adapt", "crop"], ["psnr_y", "sigma"]),
     "assumptions": (
         ["denoiser"],

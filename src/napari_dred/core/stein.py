@@ -23,6 +23,9 @@ PIECES, LEAST_PIECES, SIDE = 4, 2, 128  # parts of an image: of one channel, of 
 NEAR_BEST = 0.9  # of the samples that tell most, which a part has
 LEAST_SAMPLES = 4000
 LEAST_LEVEL = 0.5 / 255  # less makes no difference
+# An estimate is only raised above this, and where there are few holes: what the network itself
+# gets wrong counts as noise, and so do holes that are filled with what is near.
+LEAST_SURE, MOSTLY_KNOWN = 3 / 255, 0.9
 PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser follows
 ROUNDS, CLOSE = 4, 0.01
 MOST_SLOWLY = 0.8  # how slowly rounds are thought to approach at most
@@ -95,8 +98,9 @@ def refine_noise(
         torch.from_numpy(np.stack([known[part] for part in parts])).reshape(shape),
         limits,
     )
+    mostly_known = np.mean([known[part].mean() for part in parts]) > MOSTLY_KNOWN
     found = _fixed_point(look.level, level)
-    if found is None:
+    if found is None or (found > level and not (found > LEAST_SURE and mostly_known)):
         return level, None
     return _rounded(found), look.photon_noise(found) if photons else None
 
