@@ -80,8 +80,11 @@ def refine_noise(
     image, observed = image[channels], observed[channels]
     near = np.stack([ndimage.minimum_filter(o, 3, mode="nearest") for o in observed])
     known = near & ~np.isin(image, limits)
-    filled = np.stack([fill_nearest(c, o) for c, o in zip(image, observed, strict=True)])
     parts = _parts(known)
+    told_by = np.stack([known[part] for part in parts])
+    if told_by.sum() < LEAST_SAMPLES:
+        return level, None
+    filled = np.stack([fill_nearest(c, o) for c, o in zip(image, observed, strict=True)])
     colours = 3 if len(channels) == 3 else 1
     shape = (-1, colours, *filled[parts[0]].shape[1:])
     denoiser = build_denoiser(
@@ -95,12 +98,13 @@ def refine_noise(
     look = _Look(
         denoiser,
         torch.from_numpy(np.stack([filled[part] for part in parts])).reshape(shape),
-        torch.from_numpy(np.stack([known[part] for part in parts])).reshape(shape),
+        torch.from_numpy(told_by).reshape(shape),
         limits,
     )
-    mostly_known = np.mean([known[part].mean() for part in parts]) > MOSTLY_KNOWN
     found = _fixed_point(look.level, level)
-    if found is None or (found > level and not (found > LEAST_SURE and mostly_known)):
+    if found is None:
+        return level, None
+    if found > level and (found < LEAST_SURE or told_by.mean() < MOSTLY_KNOWN):
         return level, None
     return _rounded(found), look.photon_noise(found) if photons else None
 
