@@ -30,7 +30,7 @@ PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser 
 ROUNDS, CLOSE = 4, 0.01
 MOST_SLOWLY = 0.8  # how slowly rounds are thought to approach at most
 SHADES, SHADE_ROUNDS, MOST_SORTED = 8, 3, 100_000
-FIRST_RATIO, SURE = 1.1, (0.96, 0.15, 1.25)  # of the levels; for `Line.rises`
+FIRST_RATIO, SURE = 1.1, (0.93, 0.15, 1.25)  # of the levels; for `Line.rises`
 DIGITS = 4  # that do not depend on the number of threads
 
 _Level = float | Tensor
