@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from torch import Tensor
 
 from napari_dred import InputError, plan, restore
 from napari_dred.core.noise import find_limits
-from napari_dred.core.photon import PhotonNoise, Uneven, fit_photon_noise, relative_level
+from napari_dred.core.photon import (
+    PhotonNoise,
+    Uneven,
+    fit_line,
+    fit_photon_noise,
+    relative_level,
+)
 
 CLEAN = data.camera()[100:260, 150:330].astype(np.float64)
 GAIN = 6.0
@@ -53,6 +60,27 @@ def test_the_fit_scales_with_the_image() -> None:
     assert hundred is not None
     assert hundred.gain == pytest.approx(100 * one.gain, rel=1e-6)
     assert hundred.offset == pytest.approx(1e4 * one.offset, rel=1e-6)
+
+
+def test_a_line_rises_if_it_is_straight_and_steep() -> None:
+    signal = np.linspace(10, 100, 8)
+    line = fit_line(signal, 3 * signal + 5)
+    assert (line.noise.gain, line.noise.offset) == pytest.approx((3, 5))
+    assert line.ratio == pytest.approx(math.sqrt(305 / 35))
+    assert line.rises(0.99, 0.01, 2.5)
+    assert not line.rises(0.99, 0.01, 3.0)
+    assert not fit_line(signal, 305 - 3 * signal).rises(-1, 0.01, 1.5)
+    bent = fit_line(signal, 3 * signal * np.tile([1.3, 0.7], 4))
+    assert not bent.rises(0.99, 1.0, 1.5)
+    assert not bent.rises(0.5, 0.1, 1.5)
+
+
+def test_a_line_on_another_scale() -> None:
+    noise = PhotonNoise(0.02, 0.003, 0.001).stretched(50, 200)
+    signal = np.array([0.1, 0.5])
+    expected = 200**2 * (0.02 * signal + 0.003)
+    np.testing.assert_allclose(noise.variance(50 + 200 * signal), expected)
+    assert noise.variance(np.array([-1e9])) == 40
 
 
 @pytest.mark.parametrize("sigma", [0, 2, 5, 15, 50])

@@ -88,25 +88,9 @@ def measure_noise(
         level = float(np.median([estimate_sigma(*grid, limits, check) for grid in grids]))
         if correlation is None and level:
             values = ValueRange.of(planes, known, min(level, most))
-            level, photon = _refined(level, grids, limits, values, any_kind, check)
+            level, photon = refine_noise(
+                grids, limits, level, values, photons=any_kind, check=check
+            )
     if photon is not None:
         level = float(np.sqrt(photon.variance(samples[known]).mean()))
     return MeasuredNoise(min(level, most), limits, photon, correlation)
-
-
-def _refined(
-    sigma: float,
-    grids: Sequence[Known],
-    limits: tuple[float, float],
-    values: ValueRange,
-    photons: bool,
-    check: Check,
-) -> tuple[float, PhotonNoise | None]:
-    """What a denoiser makes of the estimate, in sample values again."""
-    # One below the other, they are one image.
-    image, observed = (np.concatenate(part, axis=1) for part in zip(*grids, strict=True))
-    low, high = values.to_unit(np.array(limits)).tolist()
-    level = sigma / values.span
-    unit = values.to_unit(image)
-    level, photon = refine_noise(unit, observed, (low, high), level, photons=photons, check=check)
-    return level * values.span, photon and photon.stretched(values.low, values.span)
