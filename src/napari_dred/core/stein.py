@@ -20,7 +20,7 @@ from napari_dred.core.photon import PhotonNoise, fit_line
 from napari_dred.core.values import ValueRange
 
 # The numbers were chosen on images apart from every test set.
-SIDE, PATCHES, PATCHES_OF_MANY = 128, 4, 2  # what is looked at: of one channel, of several
+SIDE, PATCHES, PATCHES_OF_MANY = 96, 4, 2  # what is looked at: of one channel, of several
 MOST_CHANNELS = 4
 NEAR_BEST = 0.9  # of the samples that tell most, which a patch has
 LEAST_SAMPLES = 4000
