@@ -30,7 +30,7 @@ LEAST_LEVEL = 0.5 / 255  # less makes no difference
 ALIKE, MOSTLY_KNOWN = -0.02, 0.9
 BOUNDS = 0.25, 1.3  # in parts of the estimate: a network may not know a pattern
 PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser follows
-ROUNDS, CLOSE = 4, 0.01
+ROUNDS, CLOSE = 4, 0.02
 MOST_SLOWLY = 0.8  # how slowly rounds are thought to approach at most
 SHADES, SHADE_ROUNDS, MOST_SORTED = 8, 3, 100_000
 SOME_RATIO, CLEARLY = 1.1, (0.93, 0.15, 1.25)  # of levels; for `Line.rises`
@@ -117,7 +117,7 @@ def refine_noise(
     if found > level and (share < MOSTLY_KNOWN or residual.correlation(found) < ALIKE):
         found = level
     found = min(max(found, BOUNDS[0] * level), BOUNDS[1] * level)
-    line = residual.photon_noise(found) if photons else None
+    line = residual.photon_noise() if photons else None
     sigma = float(f"{found * values.span:.{DIGITS}g}")
     return sigma, line and line.stretched(values.low, values.span)
 
@@ -196,7 +196,8 @@ class _Residual:
 
     def level(self, told: float) -> float | None:
         """The level that it has by its degrees of freedom; None if too few samples tell."""
-        _, squares, freedom, known = self._at(told)
+        self._latest = self._at(told)
+        _, squares, freedom, known = self._latest
         variance = float(squares[known].sum() / freedom[known].sum())
         enough = int(known.sum()) >= LEAST_SAMPLES and 0 < variance < math.inf
         return math.sqrt(variance) if enough else None
@@ -211,11 +212,14 @@ class _Residual:
         own = sum(float((a.square() * (b != 0)).sum()) for a, b in pairs)
         return shared / own if own else 0.0
 
-    def photon_noise(self, level: float) -> PhotonNoise | None:
-        """From the levels of some shades; None if they do not lie on a line that clearly rises."""
-        told: float | Tensor = level
+    def photon_noise(self) -> PhotonNoise | None:
+        """From the levels of some shades; None if they do not lie on a line that clearly rises.
+
+        It begins with the level that was told last.
+        """
+        told: Tensor | None = None
         for _ in range(SHADE_ROUNDS):
-            x, squares, freedom, known = self._at(told)
+            x, squares, freedom, known = self._latest if told is None else self._at(told)
             if int(known.sum()) < LEAST_SAMPLES:
                 return None
             signal, variance = _by_shade(x[known], squares[known], freedom[known])
