@@ -17,7 +17,7 @@ from napari_dred.core.errors import InputError
 from napari_dred.io.axes import Place
 from napari_dred.io.stack import open_stack
 from napari_dred.io.write import replace_file
-from napari_dred.text import duration
+from napari_dred.text import duration, sample_value
 
 SIDE = 192  # pixels of a thumbnail
 #: Of the samples, what is shown black and white: a few may lie far off.
@@ -61,7 +61,7 @@ def _row(source: Path, target: Path | None, record: Mapping[str, Any], why: str)
     if target is None:
         return f'<tr>{name}<td colspan="4" class="failed">{escape(why)}</td></tr>'
     levels = [c["sigma"] for c in record.get("channels", [])] or [record.get("sigma", 0.0)]
-    noise = ", ".join(f"{level:.3g}" for level in levels)
+    noise = ", ".join(sample_value(level) for level in levels)
     time = duration(record["seconds"]) if "seconds" in record else ""
     pictures = "".join(f"<td>{tag}</td>" for tag in _pair(source, target, record))
     return f"<tr>{name}{pictures}<td>{noise}</td><td>{escape(time)}</td></tr>"

@@ -19,6 +19,7 @@ from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.presets import why_not_adapt
 from napari_dred.core.values import ValueRange, check_size
+from napari_dred.text import sample_value
 
 # Of what a sample could tell of the noise, or else of what the one that tells most does.
 ENOUGH, ENOUGH_OF_MOST = 0.25, 0.5
@@ -69,14 +70,15 @@ class Calibration:
         which = "" if channel is None else f"Channel {channel}: "
         how = "given" if p.sigma is not None else "estimated"
         if self.photon_noise is not None:
-            how = f"photon noise of gain {self.photon_noise.gain:.3g}, on average"
-        told = f"{which}noise level {how}: sigma = {self.sigma:.3g} in the image's sample values"
+            how = f"photon noise of gain {sample_value(self.photon_noise.gain)}, on average"
+        level = sample_value(self.sigma)
+        told = f"{which}noise level {how}: sigma = {level} in the image's sample values"
         if self.correlation is not None:
             shared = self.correlation.neighbours
             told += f"; neighbouring pixels share it (correlation {shared:.2f})"
         kind = {"white": self.correlation is None, "even": self.photon_noise is None}
-        level = self.sigma / self.values.span * 255
-        if p.adapt and (reason := why_not_adapt(p, level, **kind)):
+        gray = self.sigma / self.values.span * 255
+        if p.adapt and (reason := why_not_adapt(p, gray, **kind)):
             told += f"; the denoiser is not fitted to it: {reason}"
         return told + "."
 

@@ -13,6 +13,7 @@ from napari_dred.core.control import Check, go_on
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
+from napari_dred.text import sample_value
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +128,16 @@ def _statements(
         if kind == "poisson":
             notes.append("No photon noise was found: the noise does not grow with the signal.")
         notes.append(
-            f"Noise level estimated: sigma = {noise.sigma:.3g} in the image's sample values."
+            f"Noise level estimated: sigma = {sample_value(noise.sigma)} in the image's "
+            "sample values."
         )
     else:
         variance = photon.variance(planes[observed].astype(np.float64))
         lowest, highest = np.sqrt(np.quantile(variance, (0.01, 0.99)))
         notes.append(
-            f"Photon noise found: gain {photon.gain:.3g}, sigma from {lowest:.3g} in dark "
-            f"to {highest:.3g} in bright places, in the image's sample values."
+            f"Photon noise found: gain {sample_value(photon.gain)}, sigma from "
+            f"{sample_value(lowest)} in dark to {sample_value(highest)} in bright places, "
+            "in the image's sample values."
         )
     return notes
 

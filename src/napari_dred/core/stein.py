@@ -26,8 +26,8 @@ NEAR_BEST = 0.9  # of the samples that tell most, which a patch has
 LEAST_SAMPLES = 4000
 LEAST_LEVEL = 0.5 / 255  # less makes no difference
 # Patches underrate noise that neighbours share, and nothing else by much: an estimate is only
-# raised where the residuals of neighbours are alike, and holes, filled from nearby, are few.
-ALIKE, MOSTLY_KNOWN = -0.02, 0.9
+# raised where the residuals of neighbours are alike. Holes, filled from nearby, look like noise.
+ALIKE, MOSTLY_KNOWN = -0.02, 0.95
 BOUNDS = 0.25, 1.3  # in parts of the estimate: a network may not know a pattern
 PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser follows
 ROUNDS, CLOSE = 4, 0.02
@@ -90,9 +90,9 @@ def refine_noise(
     channels = different_channels(image, observed, [sigma] * len(image))
     channels = channels[:: math.ceil(len(channels) / MOST_CHANNELS)]
     known = [_telling(a[channels], o[channels], limits) for a, o in parts]
-    share = float(np.mean(known))
-    if share * sum(k.size for k in known) < LEAST_SAMPLES:
+    if sum(int(k.sum()) for k in known) < LEAST_SAMPLES:
         return sigma, None
+    mostly_known = float(np.mean([o[channels] for _, o in parts])) > MOSTLY_KNOWN
     filled = [np.stack([fill_nearest(a[c], o[c]) for c in channels]) for a, o in parts]
     colours = 3 if len(channels) == 3 else 1
     denoiser = build_denoiser(
@@ -114,10 +114,10 @@ def refine_noise(
     found = _fixed_point(residual.level, level)
     if found is None:
         return sigma, None
-    if found > level and (share < MOSTLY_KNOWN or residual.correlation(found) < ALIKE):
+    if found > level and not (mostly_known and residual.correlation(found) > ALIKE):
         found = level
     found = min(max(found, BOUNDS[0] * level), BOUNDS[1] * level)
-    line = residual.photon_noise() if photons else None
+    line = residual.photon_noise() if photons and mostly_known else None
     sigma = float(f"{found * values.span:.{DIGITS}g}")
     return sigma, line and line.stretched(values.low, values.span)
 

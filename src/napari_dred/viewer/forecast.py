@@ -20,7 +20,7 @@ from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan
 from napari_dred.core.remembered import digest
-from napari_dred.text import duration, memory, part, sentence
+from napari_dred.text import duration, memory, part, sample_value, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.layers import plane_reader
 from napari_dred.viewer.masks import mask_reader, mask_statement
@@ -150,7 +150,7 @@ def plan_statement(plan: Plan, *, timed: bool = True, planes: int = 1) -> str:
     facts = [
         _TASKS.get(plan.task, "Super-resolution"),
         (f"{planes} planes of " if planes > 1 else "") + f"{height} × {width} pixels",
-        f"{noise_kind(plan)} noise, σ {plan.sigma:.3g}",
+        f"{noise_kind(plan)} noise, σ {sample_value(plan.sigma)}",
         memory(plan.memory),
         *([f"Restore takes about {duration(plan.seconds * planes)}"] if timed else []),
         plan.device,
