@@ -229,6 +229,11 @@ def test_photon_noise_in_colour() -> None:
     np.testing.assert_allclose(np.sqrt(found.variance(signal)), true, rtol=0.25)
 
 
+def test_weak_noise_is_taken_as_even() -> None:
+    assert look(photons(TABLE, 400), 10, photons=True)[1]
+    assert not look(0.25 * photons(TABLE, 400), 2.5, photons=True)[1]
+
+
 def test_noise_that_hardly_grows_counts_as_even() -> None:
     image = noisy(photons(TABLE, 400), 25)
     assert not look(image, 27, photons=True)[1]

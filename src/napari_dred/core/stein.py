@@ -33,6 +33,7 @@ PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser 
 ROUNDS, CLOSE = 4, 0.02
 MOST_SLOWLY = 0.8  # how slowly rounds are thought to approach at most
 SHADES, SHADE_ROUNDS, MOST_SORTED = 8, 3, 100_000
+LEAST_WITH_SHADES = 3 / 255  # below, what the network gets wrong grows with the signal as well
 SOME_RATIO, CLEARLY = 1.1, (0.93, 0.15, 1.25)  # of levels; for `Line.rises`
 DIGITS = 4  # which do not depend on the number of threads
 
@@ -117,7 +118,8 @@ def refine_noise(
     if found > level and not (mostly_known and residual.correlation(found) > ALIKE):
         found = level
     found = min(max(found, BOUNDS[0] * level), BOUNDS[1] * level)
-    line = residual.photon_noise() if photons and mostly_known else None
+    photons &= mostly_known and found > LEAST_WITH_SHADES
+    line = residual.photon_noise() if photons else None
     sigma = float(f"{found * values.span:.{DIGITS}g}")
     return sigma, line and line.stretched(values.low, values.span)
 
