@@ -14,7 +14,8 @@ from napari_dred.core.correlation import Correlation
 from napari_dred.core.devices import threads
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
-from napari_dred.core.measured_noise import Known, measure_noise
+from napari_dred.core.measured_noise import measure_noise
+from napari_dred.core.noise import Known
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.presets import why_not_adapt

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_dred.core.control import Check, go_on
 from napari_dred.core.correlation import Correlation, agreed_correlation, find_correlation, thinned
-from napari_dred.core.noise import estimate_sigma, find_limits
+from napari_dred.core.noise import Known, estimate_sigma, find_limits
 from napari_dred.core.photon import PhotonNoise, fit_photon_noise
 from napari_dred.core.stein import refine_noise
 from napari_dred.core.values import ValueRange
-
-Known = tuple[NDArray[Any], NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)

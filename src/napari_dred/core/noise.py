@@ -25,6 +25,9 @@ STRONG = 1 / 8  # of the range
 # flattest places; and what is left of it at least: some places may have no noise, as a scale bar.
 FEW_WINDOWS, LEAST_OF_LEVEL = 0.5, 0.25
 
+# Planes (C, H, W), and which of their samples are known, alike.
+Known = tuple[NDArray[Any], NDArray[np.bool_]]
+
 ROUNDING = 1e-9  # of the largest sample: less is no noise
 SHARED = 0.5  # of the level; independent noise differs by 1.4 of it
 PILE, PILE_COUNT = 0.001, 16  # share and number of samples at one value

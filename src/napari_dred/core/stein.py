@@ -15,7 +15,7 @@ from napari_dred.core.control import Check, go_on
 from napari_dred.core.denoisers.base import HIGHEST_LEVEL, Denoiser
 from napari_dred.core.denoisers.build import build_denoiser
 from napari_dred.core.flattest import CLIPPED_WITHIN
-from napari_dred.core.noise import different_channels, fill_nearest
+from napari_dred.core.noise import Known, different_channels, fill_nearest
 from napari_dred.core.photon import PhotonNoise, fit_line
 from napari_dred.core.values import ValueRange
 
@@ -32,12 +32,11 @@ BOUNDS = 0.25, 1.3  # in parts of the estimate: a network may not know a pattern
 PROBE = 0.1  # of the level: how far samples are moved, to see how the denoiser follows
 ROUNDS, CLOSE = 4, 0.02
 MOST_SLOWLY = 0.8  # how slowly rounds are thought to approach at most
-SHADES, SHADE_ROUNDS, MOST_SORTED = 8, 3, 100_000
+SHADES, SHADE_ROUNDS = 8, 3
 LEAST_WITH_SHADES = 3 / 255  # below, what the network gets wrong grows with the signal as well
 SOME_RATIO, CLEARLY = 1.1, (0.93, 0.15, 1.25)  # of levels; for `Line.rises`
 DIGITS = 4  # which do not depend on the number of threads
 
-Known = tuple[NDArray[np.floating], NDArray[np.bool_]]
 _Place = tuple[int, slice, slice]  # an image, rows and columns
 
 
@@ -240,8 +239,7 @@ def _by_shade(
     x: Tensor, squares: Tensor, freedom: Tensor
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean signal and variance of the noise of samples that are alike in brightness."""
-    some = x[:: 1 + len(x) // MOST_SORTED]
-    shades = torch.bucketize(x, torch.quantile(some, torch.linspace(0, 1, SHADES + 1)[1:-1]))
+    shades = torch.bucketize(x, torch.quantile(x, torch.linspace(0, 1, SHADES + 1)[1:-1]))
     ones = torch.ones_like(squares)
     count, signal, variance, free = (
         torch.bincount(shades, values.double(), SHADES).numpy()
