@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_dred.text import duration, memory, part, plural, sample_value, sentence
+from napari_dred.text import duration, memory, part, plural, sentence
 
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
@@ -72,18 +72,3 @@ def test_sentences() -> None:
 )
 def test_a_part_of_all(count: int, total: int, said: str) -> None:
     assert part(count, total, "pixel") == said
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        (0.01234, "0.0123"),
-        (14.94, "14.9"),
-        (999.4, "999"),
-        (1002.3, "1002"),
-        (15064, "15064"),
-        (1.5e7, "1.5e+07"),
-    ],
-)
-def test_sample_values(value: float, said: str) -> None:
-    assert sample_value(value) == said

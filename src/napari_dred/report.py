@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.values import sample_value
 from napari_dred.io.axes import Place
 from napari_dred.io.stack import open_stack
 from napari_dred.io.write import replace_file
-from napari_dred.text import duration, sample_value
+from napari_dred.text import duration
 
 SIDE = 192  # pixels of a thumbnail
 #: Of the samples, what is shown black and white: a few may lie far off.

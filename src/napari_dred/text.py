@@ -24,11 +24,6 @@ def memory(size: int) -> str:
     return f"{size / 2**30:,.{1 if size < 100 * 2**30 else 0}f} GiB"
 
 
-def sample_value(value: float) -> str:
-    """Say a level in sample values: '0.0123', '14.9', '1002', '1.5e+07'."""
-    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-
-
 def plural(count: int, noun: str) -> str:
     """Say how many there are: '1 pixel', '1,000 pixels'."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

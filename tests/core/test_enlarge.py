@@ -190,7 +190,8 @@ def test_it_is_better_than_at_once(factor: int, missing: float, monkeypatch: pyt
     clean, y, mask = _half_and_noisy(factor, missing)
 
     def error() -> float:
-        made = restore(y, mask, preset="preview", scale=factor, noise="gaussian", threads=1).image
+        options = {"scale": factor, "noise": "gaussian", "iterations": 12, "threads": 1}
+        made = restore(y, mask, preset="preview", **options).image
         return float(np.square(made - clean).mean())
 
     in_two_steps = error()

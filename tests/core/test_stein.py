@@ -57,7 +57,7 @@ def told(image: Array, **options: object) -> Plan:
     return plan(image, preset="preview", **options)
 
 
-@pytest.mark.parametrize("sigma", [5, 10, 30])
+@pytest.mark.parametrize("sigma", [5, 30])
 def test_fine_texture_is_no_noise(sigma: float) -> None:
     image = noisy(LAWN, sigma)
     assert look(image, 1.6 * sigma)[0] == pytest.approx(sigma, rel=0.1)
@@ -134,7 +134,7 @@ def test_photon_noise_that_patches_cannot_tell_from_texture(a_white: float) -> N
     assert told(image, noise="gaussian").photon_noise is None
 
 
-@pytest.mark.parametrize("sigma", [3, 10, 30])
+@pytest.mark.parametrize("sigma", [5, 30])
 @pytest.mark.parametrize("clean", [TABLE, FACE], ids=["gray", "colour"])
 def test_even_noise_does_not_grow_with_the_signal(clean: Array, sigma: float) -> None:
     assert not look(noisy(clean, sigma), sigma, photons=True)[1]

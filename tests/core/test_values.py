@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_dred.core.errors import InputError
-from napari_dred.core.values import ValueRange
+from napari_dred.core.values import ValueRange, sample_value
 
 DTYPES = [np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64]
 
@@ -74,3 +74,18 @@ def test_constant_image_has_a_range() -> None:
     image = np.full((1, 4, 4), 3.5, np.float32)
     values = ValueRange.of(image, np.ones(image.shape, bool), sigma=0)
     np.testing.assert_allclose(values.from_unit(values.to_unit(image)), image, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.01234, "0.0123"),
+        (14.94, "14.9"),
+        (999.4, "999"),
+        (1002.3, "1002"),
+        (15064, "15064"),
+        (1.5e7, "1.5e+07"),
+    ],
+)
+def test_sample_values(value: float, said: str) -> None:
+    assert sample_value(value) == said

@@ -19,8 +19,7 @@ from napari_dred.core.noise import Known
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
 from napari_dred.core.presets import why_not_adapt
-from napari_dred.core.values import ValueRange, check_size
-from napari_dred.text import sample_value
+from napari_dred.core.values import ValueRange, check_size, sample_value
 
 # Of what a sample could tell of the noise, or else of what the one that tells most does.
 ENOUGH, ENOUGH_OF_MOST = 0.25, 0.5

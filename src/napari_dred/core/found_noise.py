@@ -13,7 +13,7 @@ from napari_dred.core.control import Check, go_on
 from napari_dred.core.errors import InputError
 from napari_dred.core.impulses import find_impulses
 from napari_dred.core.measured_noise import MeasuredNoise, measure_noise
-from napari_dred.text import sample_value
+from napari_dred.core.values import sample_value
 
 
 @dataclass(frozen=True, eq=False)

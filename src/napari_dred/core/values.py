@@ -105,3 +105,8 @@ class ValueRange:
             image = np.clip(np.rint(image), limits.min, top)
         cast: NDArray[Any] = image.astype(dtype)
         return cast
+
+
+def sample_value(value: float) -> str:
+    """Say a level in sample values: '0.0123', '14.9', '1002', '1.5e+07'."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"

@@ -20,7 +20,8 @@ from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.records import Plan
 from napari_dred.core.remembered import digest
-from napari_dred.text import duration, memory, part, sample_value, sentence
+from napari_dred.core.values import sample_value
+from napari_dred.text import duration, memory, part, sentence
 from napari_dred.viewer.fields import alive, line
 from napari_dred.viewer.layers import plane_reader
 from napari_dred.viewer.masks import mask_reader, mask_statement
