@@ -77,7 +77,7 @@ def test_bend_falls_with_the_step_where_there_is_a_derivative_and_only_there(x):
     assert min(hard) > 0.9
 
 
-@pytest.mark.parametrize("channels", [1, 2, 3])
+@pytest.mark.parametrize("channels", [1, 3])
 def test_denoiser_by_derivatives_and_by_differences(channels):
     x = torch.rand((1, channels, 8, 10), generator=_generator(), dtype=torch.float64)
     f = fix("ffdnet", channels, 25 / 255)
