@@ -114,6 +114,12 @@ def test_levels_for_which_there_is_no_network_are_left(level: float) -> None:
     assert look(noisy(LAWN, 10), level) == (level, False)
 
 
+def test_so_is_the_level_of_an_image_that_is_flat_where_it_is_looked_at() -> None:
+    flat = np.full((400, 400), 255.0)
+    assert look(flat, 10, limits=(0, 255)) == (10, False)
+    assert look(np.stack([flat, flat], 2), 10) == (10, False)
+
+
 def test_so_are_levels_of_which_hardly_a_sample_tells() -> None:
     known = np.random.default_rng(1).random((1, *LAWN.shape)) < 0.3
     assert look(noisy(LAWN, 10), 17, known) == (17, False)

@@ -88,6 +88,8 @@ def refine_noise(
     parts = [(images[n][0][:, y, x], images[n][1][:, y, x]) for n, y, x in places]
     image, observed = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     channels = different_channels(image, observed, [sigma] * len(image))
+    if not channels:
+        return sigma, None
     channels = channels[:: math.ceil(len(channels) / MOST_CHANNELS)]
     known = [_telling(a[channels], o[channels], limits) for a, o in parts]
     if sum(int(k.sum()) for k in known) < LEAST_SAMPLES:
