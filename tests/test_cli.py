@@ -259,13 +259,6 @@ def test_what_was_converted_is_said(quick, folder, capsys) -> None:
     assert json.loads(out)["notes"][0] == note
 
 
-def test_force_replaces_even_the_input(quick, folder, capsys) -> None:
-    assert "--force" in refused(capsys, "restore", "in.tif", "-o", "in.tif")
-    assert quick == []
-    assert cli.main(["restore", "in.tif", "-o", "in.tif", "--force"]) == 0
-    np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY + 1)
-
-
 @pytest.mark.parametrize("force", [False, True])
 def test_a_file_that_comes_to_be_during_the_run(
     quick, folder, capsys, monkeypatch, force: bool
@@ -287,10 +280,14 @@ def test_a_file_that_comes_to_be_during_the_run(
     assert names(folder) == {*GIVEN, "o.tif", "o-1.tif", place}
 
 
-def test_the_mask_is_never_replaced(quick, folder, capsys) -> None:
+@pytest.mark.parametrize("output", ["in.tif", "mask.png", "link.tif"])
+def test_no_input_is_ever_replaced(quick, folder, capsys, output: str) -> None:
     Image.fromarray(GRAY > 100).save("mask.png")
-    arguments = ["restore", "in.tif", "--mask", "mask.png", "-o", "mask.png", "--force"]
+    Path("link.tif").symlink_to("in.tif")
+    arguments = ["restore", "in.tif", "--mask", "mask.png", "-o", output, "--force"]
     assert "input of the run" in refused(capsys, *arguments)
+    assert quick == []
+    np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY)
 
 
 # Mistakes. Each with the real solver: nothing is computed, nothing written, one line.

@@ -145,7 +145,7 @@ def restore(
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
         )
-    _check_target(output, force, others=[p for p in (mask, psf, settings) if p is not None])
+    _check_target(output, force, inputs=[p for p in (input, mask, psf, settings) if p is not None])
 
     if is_for_stacks(input, output, stack):
         if estimated:
@@ -207,7 +207,7 @@ def restore(
     return INTERRUPTED if interrupted else DONE
 
 
-def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
+def _check_target(output: Path, force: bool, inputs: Sequence[Path]) -> None:
     """Refuse, before anything is computed, a place that cannot be written to."""
     try:
         there = stat.S_IFMT(output.stat().st_mode)
@@ -224,9 +224,9 @@ def _check_target(output: Path, force: bool, others: Sequence[Path]) -> None:
         raise InputError(f"{output}: the folder {folder} cannot be written to")
     if there is None:
         return
-    for other in others:
+    for given in inputs:
         with suppress(OSError):  # the readers say what is wrong with it
-            if output.samefile(other):
+            if output.samefile(given):
                 raise InputError(f"{output}: this is also an input of the run; give another output")
     if not force:
         raise InputError(f"{output}: the file is there already; give --force to replace it")

@@ -407,6 +407,8 @@ ODD = np.zeros((32, 40), bool)
         (image_of(), {"mask": np.ones((32, 40))}, "nothing is observed"),
         (image_of(), {"mask": np.ones((32, 41))}, r"\(32, 41\)"),
         (image_of(), {"mask": np.full((32, 40), "x")}, "mask's samples"),
+        (image_of(), {"mask": np.ones((32, 40), complex)}, "mask's samples are complex128"),
+        (image_of(), {"mask": np.where(np.eye(32, 40), np.nan, 0)}, r"no number \(NaN\)"),
         (image_of(), {"sigma": 200}, "more than half the range"),
         (image_of(np.float32) / 255, {"sigma": 25}, "same sample values"),
         (image_of(), {"sigma": -1}, "sigma is -1"),

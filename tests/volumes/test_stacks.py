@@ -382,6 +382,8 @@ def test_an_output_is_replaced_only_on_demand_and_only_by_a_whole_one(ome, run, 
     run(ome, target)
     with pytest.raises(InputError, match="--force"):
         run(ome, target)
+    with pytest.raises(InputError, match="an input of the run"):
+        run(target, target, replace=True)
     tifffile.imwrite(tmp_path / "bad.tif", np.full((2, 20, 20), np.nan, np.float32))
     with pytest.raises(InputError, match="no sample"):
         run(tmp_path / "bad.tif", target, replace=True, axes="ZYX")

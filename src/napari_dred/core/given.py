@@ -73,8 +73,10 @@ def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bo
     m = np.asarray(mask)
     if m.shape != shape:
         raise InputError(f"the mask has shape {m.shape}, the image {shape}; they must be alike")
-    if not (m.dtype == bool or np.issubdtype(m.dtype, np.number)):
-        raise InputError(f"the mask's samples are {m.dtype}; they must be numbers or booleans")
+    if m.dtype.kind not in "buif":
+        raise InputError(f"the mask's samples are {m.dtype}; they must be real numbers or booleans")
+    if np.isnan(m).any():
+        raise InputError("the mask has samples that are no number (NaN); 0 is known, 1 missing")
     return np.asarray(m != 0)
 
 

@@ -91,6 +91,8 @@ def restore_stack(
         p = p.replace(threads=threads_each(pool.workers))
     if options.around_mask and p.scale > 1:
         raise InputError("around the mask nothing is enlarged: leave out the scale, or around_mask")
+    if output.exists() and output.samefile(source):
+        raise InputError(f"{output}: this is also an input of the run; give another output")
     if output.exists() and not replace:
         raise InputError(f"{output}: it is there already; give --force to replace it")
     kind = stack_format(output)
