@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     micrographs,
     neighbours,
+    network,
     paper,
     quality,
     race,
@@ -142,6 +143,15 @@ def _search(
 @click.option("--only", default="", help="Cases whose name holds this.")
 def _adapt(data: Path, **options: Any) -> None:
     adapt.run(data, **options)
+
+
+@main.command("network", help=network.__doc__)
+@click.option("--data", type=_folder, required=True, help="Folder that holds the folder tune.")
+@click.option("--every", default=7, help="Take every N-th image.")
+@click.option("--crop", default=144, help="Take the central part of that size.")
+@click.option("--only", default="", help="Cases whose name holds this.")
+def _network(data: Path, **options: Any) -> None:
+    network.run(data, **options)
 
 
 @main.command("levels", help=levels.__doc__)

@@ -43,6 +43,7 @@ def measure(name: str) -> None:
     import napari
     from qtpy.QtCore import Qt, QTimer
 
+    from napari_dred.core.parameters import Parameters
     from napari_dred.viewer.restore_widget import RestoreWidget
 
     shape, preset, seconds = CASES[name]
@@ -56,7 +57,10 @@ def measure(name: str) -> None:
     viewer.add_image(image)
     panel = RestoreWidget(viewer)
     viewer.window.add_dock_widget(panel, name="Restore image")
-    panel.form.preset.value = preset
+    # The network takes part, as it does by itself where there are holes.
+    panel.form.set_parameters(
+        Parameters(preset=preset, method="hqs" if preset == "preview" else "dred")
+    )
     ticks: list[float] = []
     timer = QTimer()
     timer.setTimerType(Qt.TimerType.PreciseTimer)

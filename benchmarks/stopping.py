@@ -47,7 +47,7 @@ def run(
             if only not in case.name or table.has(case.name, preset, share, crop or ""):
                 continue
             control, seen, due = Control(), dict[int, float](), EVERY
-            parameters = Parameters(preset=preset, held_out=held_out)
+            parameters = Parameters(preset=preset, method="dred", held_out=held_out)
             control.request_image()
             for record in solve(**arguments(case), parameters=parameters, control=control):
                 if isinstance(record, Step):

@@ -16,6 +16,7 @@ TITLES = {
     "paper": "The paper's comparisons, PSNR-Y in dB: the best image on the way and the run's own",
     "search": "The solver with one number changed: mean PSNR-Y in dB on images of no test set",
     "levels": "The noise level that is estimated, and PSNR in dB with it, preset preview",
+    "network": "The preview (hqs), and with the network of preset fast (dred): mean PSNR-Y in dB",
     "adapt": "The denoiser fitted to the image: mean PSNR-Y in dB, preset preview",
     "race": "Seconds until a preset is as good as the best image of the paper's, PSNR-Y in dB",
     "speed": "Seconds an iteration and peak memory in MiB, colour",
@@ -41,6 +42,7 @@ MEANS = {
         ["crop"],
         ["true", "patches", "found", "photons", "psnr_patches", "psnr", "psnr_true"],
     ),
+    "network": (["method", "crop"], ["psnr_y", "sigma"]),
     "adapt": (["adapt", "crop"], ["psnr_y", "sigma"]),
     "assumptions": (
         ["denoiser"],

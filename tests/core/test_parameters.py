@@ -215,6 +215,30 @@ def test_the_default_depends_on_the_device(task):
     assert (on_gpu.width, on_gpu.uniform_width) == (128, True)
 
 
+@pytest.mark.parametrize(
+    ("task", "sigma", "method"),
+    [
+        *(("denoise", 25.0, "hqs"), ("sr", 25.0, "hqs")),
+        *(("inpaint", 25.0, "dred"), ("deblur", 25.0, "dred")),
+        *(("inpaint", 5.0, "hqs"), ("deblur", 5.0, "hqs")),
+    ],
+)
+def test_fast_leaves_the_network_out_where_it_does_not_pay(task, sigma, method):
+    fast = fill_in(Parameters(preset="fast"), task, sigma)
+    preview = fill_in(Parameters(preset="preview"), task, sigma)
+    assert fast.method == method
+    assert (fast.total_iterations == preview.total_iterations) == (method == "hqs")
+    assert fill_in(Parameters(preset="best"), task, sigma).method == "dred"
+
+
+@pytest.mark.parametrize("asked", [{"method": "dred"}, {"width": 32}, {"polish": 0}, {"lam": 0.5}])
+@pytest.mark.parametrize("task", TASKS)
+def test_fast_takes_the_network_in_for_whom_gives_a_value_of_it(task, asked):
+    p = fill_in(Parameters(**asked), task, 5.0)
+    assert (p.method, p.blend) == ("dred", 24)
+    assert p.iterations >= 200
+
+
 @pytest.mark.parametrize(("sigma", "level"), [(0.0, 10.0), (9.0, 10.0), (25.0, 0.0)])
 def test_holes_are_filled_by_a_denoiser_that_does_something(sigma, level):
     p = fill_in(Parameters(), "inpaint", sigma, holes=True)

@@ -87,8 +87,9 @@ class Parameters:
     preset: str = _option(
         "default",
         "Set of values for everything that is not given: 'preview', the denoiser alone; 'fast', a "
-        "small network beside it; 'best', the paper's network, for a GPU; 'default', 'best' on a "
-        "CUDA device and 'fast' elsewhere; 'paper' and 'paper-code', as published.",
+        "small network beside it where that pays; 'best', the paper's network, for a GPU; "
+        "'default', 'best' on a CUDA device and 'fast' elsewhere; 'paper' and 'paper-code', as "
+        "published.",
         choices=PRESETS,
     )
     method: str | None = _option(
