@@ -96,6 +96,7 @@ def run(
         suite = SUITES[setting.split("/")[0]]
         wanted = None
         for preset in presets:
+            method = "hqs" if preset == "preview" else "dred"
             for variant, changes in VARIANTS[preset].items():
                 known = table.has(preset, variant, setting, every, crop or "")
                 if known or (variants and variant not in variants):
@@ -109,7 +110,8 @@ def run(
                     for name, value in changes.items():
                         patched.enter_context(mock.patch(f"napari_dred.core.{name}", value))
                     reached = [
-                        psnr_y_of(restore(**arguments(c), preset=preset).image, c) for c in wanted
+                        psnr_y_of(restore(**arguments(c), preset=preset, method=method).image, c)
+                        for c in wanted
                     ]
                 table.add(
                     preset=preset,

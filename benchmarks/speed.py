@@ -60,7 +60,7 @@ def run(presets: list[str], sizes: list[int], device: str) -> None:
             # The fitting alone: what comes before and after it is of the preview's kind.
             iterations = GPU_ITERATIONS if gpu else ITERATIONS[preset]
             options = {"preset": preset, "iterations": iterations, "device": device}
-            options |= {} if preset == "preview" else {"blend": 0, "polish": 0}
+            options |= {} if preset == "preview" else {"method": "dred", "blend": 0, "polish": 0}
             done = subprocess.run(
                 [sys.executable, "-c", _RUN, json.dumps([size, options])],
                 check=True,

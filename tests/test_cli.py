@@ -280,14 +280,33 @@ def test_a_file_that_comes_to_be_during_the_run(
     assert names(folder) == {*GIVEN, "o.tif", "o-1.tif", place}
 
 
-@pytest.mark.parametrize("output", ["in.tif", "mask.png", "link.tif"])
+@pytest.mark.parametrize("output", ["in.tif", "mask.png", "link.tif", "hard.tif", "all.zarr"])
 def test_no_input_is_ever_replaced(quick, folder, capsys, output: str) -> None:
-    Image.fromarray(GRAY > 100).save("mask.png")
+    Path("all.zarr").mkdir()
+    Image.fromarray(GRAY > 100).save("all.zarr/mask.png")
+    Path("mask.png").symlink_to("all.zarr/mask.png")
     Path("link.tif").symlink_to("in.tif")
+    Path("hard.tif").hardlink_to("in.tif")
     arguments = ["restore", "in.tif", "--mask", "mask.png", "-o", output, "--force"]
     assert "input of the run" in refused(capsys, *arguments)
     assert quick == []
     np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY)
+
+
+def test_nothing_is_written_into_an_input(quick, folder, capsys) -> None:
+    Path("in.zarr").mkdir()
+    assert "lies in one" in refused(capsys, "restore", "in.zarr", "-o", "in.zarr/out.tif")
+
+
+def test_a_kernel_does_not_replace_the_image_that_it_is_for(folder, capsys) -> None:
+    like = ["psf", "-o", "in.tif", "--like", "in.tif", "--gaussian", "1", "--force"]
+    assert "input of the run" in refused(capsys, *like)
+    np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY)
+
+
+def test_a_mask_with_samples_that_are_no_numbers_is_refused(quick, folder, capsys) -> None:
+    tifffile.imwrite("nan.tif", np.where(GRAY > 100, np.float32(np.nan), np.float32(0)))
+    assert "NaN" in refused(capsys, "restore", "in.tif", "--mask", "nan.tif", "-o", "o.tif")
 
 
 # Mistakes. Each with the real solver: nothing is computed, nothing written, one line.

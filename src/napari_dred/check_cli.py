@@ -77,7 +77,7 @@ def check(
     from skimage.data import camera
 
     from napari_dred import check as checks
-    from napari_dred.io import Picture, read_picture, write_picture
+    from napari_dred.io import Picture, check_no_input, read_picture, write_picture
 
     chosen = checks.Settings(**settings)
     given = {path.name: read_picture(path).samples for path in images}
@@ -91,6 +91,7 @@ def check(
         measured.append(row)
         if maps is not None and isinstance(row, checks.Row):
             place = maps / f"{Path(row.image).stem}-{row.denoiser}.png"
+            check_no_input(place, images)
             picture = Picture(checks.difference_picture(row.difference))
             write_picture(place, picture, replace=True)
             say(f"{place}: black and white are {abs(row.difference).max():.2g}")

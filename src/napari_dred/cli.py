@@ -14,7 +14,6 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +144,7 @@ def restore(
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
         )
-    _check_target(output, force, inputs=[p for p in (input, mask, psf, settings) if p is not None])
+    _check_target(output, force, inputs=(input, mask, psf, settings))
 
     if is_for_stacks(input, output, stack):
         if estimated:
@@ -207,7 +206,7 @@ def restore(
     return INTERRUPTED if interrupted else DONE
 
 
-def _check_target(output: Path, force: bool, inputs: Sequence[Path]) -> None:
+def _check_target(output: Path, force: bool, inputs: Sequence[Path | None]) -> None:
     """Refuse, before anything is computed, a place that cannot be written to."""
     try:
         there = stat.S_IFMT(output.stat().st_mode)
@@ -222,13 +221,10 @@ def _check_target(output: Path, force: bool, inputs: Sequence[Path]) -> None:
         raise InputError(f"{output}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{output}: the folder {folder} cannot be written to")
-    if there is None:
-        return
-    for given in inputs:
-        with suppress(OSError):  # the readers say what is wrong with it
-            if output.samefile(given):
-                raise InputError(f"{output}: this is also an input of the run; give another output")
-    if not force:
+    from napari_dred.io import check_no_input
+
+    check_no_input(output, inputs)
+    if there is not None and not force:
         raise InputError(f"{output}: the file is there already; give --force to replace it")
 
 

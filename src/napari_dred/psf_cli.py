@@ -52,8 +52,9 @@ def psf(output: Path, force: bool, **told: Any) -> None:
         raise click.UsageError("give one of --na, --gaussian, --disc and --motion")
     if output.exists() and not force:
         raise InputError(f"{output}: the file is there already; give --force to replace it")
-    from napari_dred.io import Picture, check_output, write_picture
+    from napari_dred.io import Picture, check_no_input, check_output, write_picture
 
+    check_no_input(output, [told["like"]])
     check_output(output, "float32")
     kernel = _kernel(kinds[0], told)
     write_picture(output, Picture(kernel.astype("float32")))

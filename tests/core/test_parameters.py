@@ -215,28 +215,33 @@ def test_the_default_depends_on_the_device(task):
     assert (on_gpu.width, on_gpu.uniform_width) == (128, True)
 
 
+@pytest.mark.parametrize("sigma", [0.0, 10.0, 60.0])
+@pytest.mark.parametrize("device", ["cpu", "mps"])
 @pytest.mark.parametrize(
-    ("task", "sigma", "method"),
-    [
-        *(("denoise", 25.0, "hqs"), ("sr", 25.0, "hqs")),
-        *(("inpaint", 25.0, "dred"), ("deblur", 25.0, "dred")),
-        *(("inpaint", 5.0, "hqs"), ("deblur", 5.0, "hqs")),
-    ],
+    ("task", "method"),
+    [("denoise", "hqs"), ("sr", "hqs"), ("inpaint", "dred"), ("deblur", "dred")],
 )
-def test_fast_leaves_the_network_out_where_it_does_not_pay(task, sigma, method):
-    fast = fill_in(Parameters(preset="fast"), task, sigma)
-    preview = fill_in(Parameters(preset="preview"), task, sigma)
+def test_fast_leaves_the_network_out_where_it_does_not_pay(task, method, sigma, device):
+    fast = fill_in(Parameters(), task, sigma, device=device)
+    preview = fill_in(Parameters(preset="preview"), task, sigma, device=device)
     assert fast.method == method
     assert (fast.total_iterations == preview.total_iterations) == (method == "hqs")
-    assert fill_in(Parameters(preset="best"), task, sigma).method == "dred"
+    assert fill_in(Parameters(preset="best"), task, sigma, device=device).method == "dred"
 
 
-@pytest.mark.parametrize("asked", [{"method": "dred"}, {"width": 32}, {"polish": 0}, {"lam": 0.5}])
+@pytest.mark.parametrize(
+    "asked", [{"method": "dred"}, {"width": 32}, {"polish": 0}, {"lam": 0.5}, {"iterations": 9}]
+)
 @pytest.mark.parametrize("task", TASKS)
 def test_fast_takes_the_network_in_for_whom_gives_a_value_of_it(task, asked):
     p = fill_in(Parameters(**asked), task, 5.0)
     assert (p.method, p.blend) == ("dred", 24)
-    assert p.iterations >= 200
+    assert p == fill_in(Parameters(**asked, method="dred") if "method" not in asked else p, task, 5)
+
+
+@pytest.mark.parametrize("given_", [{"denoiser": "nlm"}, {"adapt": 4}, {"precision": "float32"}])
+def test_what_the_denoiser_is_told_does_not_ask_for_the_network(given_):
+    assert fill_in(Parameters(**given_), "denoise", 25.0).method == "hqs"
 
 
 @pytest.mark.parametrize(("sigma", "level"), [(0.0, 10.0), (9.0, 10.0), (25.0, 0.0)])

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_dred.core import devices
 from napari_dred.core.errors import InputError
+from napari_dred.core.estimate import estimate_memory
+from napari_dred.core.parameters import Parameters
+from napari_dred.core.presets import fill_in
 from napari_dred.io import ome_zarr
 from napari_dred.io.axes import Selection
 from napari_dred.io.stack import open_stack
@@ -127,3 +131,19 @@ def test_a_link_is_replaced_and_what_it_names_stays(tmp_path):
     replace_folder(tmp_path / "made", tmp_path / "target")
     assert not (tmp_path / "target").is_symlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["elsewhere", "target"]
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint", "deblur"])
+def test_a_tile_has_room_for_whatever_a_preset_runs(tmp_path, monkeypatch, task):
+    free = 3 * 2**30
+    monkeypatch.setattr(devices, "free_memory", lambda device: free)
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    tifffile.imwrite(source, np.zeros((2, 9, 9), np.uint8), metadata={"axes": "ZYX"})
+    sides = []
+    for preset in ("preview", "fast"):
+        p = Parameters(preset=preset)
+        with open_stack(source) as stack:
+            made = planning.StackPlan(stack, source, target, "TIFF", p, StackOptions(), stack.dtype)
+        sides.append(made._longest(1))
+        assert estimate_memory(1, (sides[-1],) * 2, fill_in(p, task, 25.0)) <= free
+    assert sides[1] < sides[0]

@@ -15,7 +15,7 @@ from napari_dred.core.enlarge import in_two_steps
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.estimate import estimate_memory, estimate_seconds
 from napari_dred.core.found_noise import FoundNoise, find_noise
-from napari_dred.core.masks import doubts_of_mask
+from napari_dred.core.masks import doubts_of_mask, missing_of
 from napari_dred.core.operators import gaussian_kernel, normalised_kernel
 from napari_dred.core.parameters import Parameters
 from napari_dred.core.photon import PhotonNoise
@@ -73,11 +73,7 @@ def _check_mask(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bo
     m = np.asarray(mask)
     if m.shape != shape:
         raise InputError(f"the mask has shape {m.shape}, the image {shape}; they must be alike")
-    if m.dtype.kind not in "buif":
-        raise InputError(f"the mask's samples are {m.dtype}; they must be real numbers or booleans")
-    if np.isnan(m).any():
-        raise InputError("the mask has samples that are no number (NaN); 0 is known, 1 missing")
-    return np.asarray(m != 0)
+    return missing_of(m)
 
 
 def _find_task(p: Parameters, *, masked: bool, broken: bool, blurred: bool) -> str:
@@ -265,8 +261,9 @@ def check_memory(plan: Plan) -> None:
     free = free_memory(choose_device(p.device))
     if plan.memory > free:
         h, w = plan.shape[:2]
+        smaller = "" if p.method == "hqs" else "preset 'preview', a smaller network (width), or "
         raise RestorationError(
             f"restoring {h} x {w} pixels with preset {p.preset!r} takes about "
             f"{plan.memory / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on {plan.device}; "
-            "use preset 'preview', a smaller network (width), or a crop"
+            f"use {smaller}a crop"
         )

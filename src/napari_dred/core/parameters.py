@@ -87,7 +87,7 @@ class Parameters:
     preset: str = _option(
         "default",
         "Set of values for everything that is not given: 'preview', the denoiser alone; 'fast', a "
-        "small network beside it where that pays; 'best', the paper's network, for a GPU; "
+        "small network beside it for holes and blur; 'best', the paper's network, for a GPU; "
         "'default', 'best' on a CUDA device and 'fast' elsewhere; 'paper' and 'paper-code', as "
         "published.",
         choices=PRESETS,
@@ -95,7 +95,8 @@ class Parameters:
     method: str | None = _option(
         None,
         "'dred': deep image prior and denoiser, coupled by ADMM; 'hqs': the denoiser alone; any "
-        "other name: a published method, with its authors' settings.",
+        "other name: a published method, with its authors' settings. Left out, preset 'fast' takes "
+        "'hqs' for noise alone and low resolution, unless a value of the network is given.",
         choices=METHODS,
     )
     prior: str | None = _option(

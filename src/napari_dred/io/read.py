@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_dred.core.errors import InputError
+from napari_dred.core.masks import missing_of
 from napari_dred.io.guard import reading, size_text
 from napari_dred.io.picture import Picture
 from napari_dred.io.pillow import read_with_pillow
@@ -91,8 +92,14 @@ def read_mask(
 
 
 def marked(samples: NDArray[Any], label: int | None = None) -> NDArray[np.bool_]:
-    """Tell where the samples of a mask mark what is missing; `label` as in `read_mask`."""
-    return np.asarray(samples != 0 if label is None else samples == label)
+    """Tell where the samples of a mask mark what is missing; `label` as in `read_mask`.
+
+    Raises
+    ------
+    InputError
+        For samples that are no real numbers.
+    """
+    return missing_of(samples) if label is None else np.asarray(samples == label)
 
 
 def read_psf(path: str | os.PathLike[str]) -> NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from itertools import chain, count
@@ -26,6 +26,29 @@ from napari_dred.io.resolution import Resolution
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PNG_SUFFIX = ".png"
+
+
+def check_no_input(path: str | os.PathLike[str], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over what a run reads, into it (a folder), or over a folder that holds it.
+
+    Raises
+    ------
+    InputError
+    """
+    path = Path(path)
+    target = Path(os.path.realpath(path))
+    for given in inputs:
+        if given is None:
+            continue
+        source = Path(os.path.realpath(given))
+        same = target == source or target in source.parents or source in target.parents
+        with suppress(OSError):  # neither need be there
+            same = same or path.samefile(given)
+        if same:
+            raise InputError(
+                f"{path}: this is also an input of the run ({given}), or holds or lies in one; "
+                "give another output"
+            )
 
 
 def check_output(

@@ -17,6 +17,7 @@ from napari_dred.core.masks import doubts_of_mask
 from napari_dred.core.parameters import Parameters
 from napari_dred.io.axes import Place
 from napari_dred.io.stack import open_stack
+from napari_dred.io.write import check_no_input
 from napari_dred.io.write_stack import check_stack_dtype, stack_format
 from napari_dred.volumes.cluster import Here, Pool, threads_each
 from napari_dred.volumes.job import Job, Reader, check_mask
@@ -91,8 +92,7 @@ def restore_stack(
         p = p.replace(threads=threads_each(pool.workers))
     if options.around_mask and p.scale > 1:
         raise InputError("around the mask nothing is enlarged: leave out the scale, or around_mask")
-    if output.exists() and output.samefile(source):
-        raise InputError(f"{output}: this is also an input of the run; give another output")
+    check_no_input(output, (source, options.mask))
     if output.exists() and not replace:
         raise InputError(f"{output}: it is there already; give --force to replace it")
     kind = stack_format(output)

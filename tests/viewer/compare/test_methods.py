@@ -72,6 +72,7 @@ def test_what_a_method_is_is_said_when_it_is_ticked(make):
     panel.form.ticks["dip"].native.click()
     assert panel.form.about.value == f"dip: {EXPLANATIONS['dip']}"
     assert panel.form.ticked == ["dred", "hqs", "dip"]
+    assert panel.form.limit.value >= 200  # which a network needs
 
 
 def test_methods_run_one_after_the_other_and_have_a_layer_and_a_row_each(make, over, heard):

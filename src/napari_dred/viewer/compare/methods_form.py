@@ -17,8 +17,8 @@ from napari_dred.viewer.fields import LayerChoice, line, number
 
 _TICKED = ("dred", "hqs")
 _COLUMNS = 2
-# As many as the quick preset has: what a processor does in minutes.
-_LIMIT: Any = fill_in(Parameters(preset="fast"), "denoise", 0.0).iterations
+# As many as the network of the quick preset takes: what a processor does in minutes.
+_LIMIT: Any = fill_in(Parameters(preset="fast"), "inpaint", 0.0).iterations
 
 
 class MethodsForm(Container[Any]):
