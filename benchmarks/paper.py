@@ -1,7 +1,8 @@
 """The comparisons of the paper of DRED on the frozen cases: its tables II to IV, figures 4 and 5.
 
 Every method runs with its authors' settings and the true noise level, as there; 'hqs' and
-'default' are this package's presets 'preview' and 'default' and estimate the level. Both the best
+'default' are this package's presets 'preview' and 'default' (whose network
+is asked for in every task) and estimate the level. Both the best
 image on the way, which the paper reports, and the run's own result are measured. Cases that
 were measured are not run again.
 """
@@ -133,7 +134,7 @@ def _cases(
 def options(method: str, case: Case) -> dict[str, Any]:
     """How a method is run on a case."""
     if method in OURS:
-        return {"preset": OURS[method]}
+        return {"preset": OURS[method], "method": "hqs" if method == "hqs" else "dred"}
     # As in the paper, whose methods know no noise but this.
     return {
         "preset": "paper",
