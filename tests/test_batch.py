@@ -117,14 +117,14 @@ def test_resume_does_what_is_left_and_nothing_twice(folder, monkeypatch):
 
 def test_a_run_that_is_killed_goes_on(folder):
     """SIGKILL in the middle; then the same files as of a run that nobody disturbed."""
-    for i in range(6):
-        stack = RNG.normal(1000, 20, (3, 64, 64)).astype(np.uint16)
+    for i in range(4):
+        stack = RNG.normal(1000, 20, (2, 48, 48)).astype(np.uint16)
         tifffile.imwrite(f"in/s{i}.ome.tif", stack, metadata={"axes": "ZYX"})
     arguments = ["batch", "in/s*.ome.tif", *QUICK]
     command = [sys.executable, "-m", "napari_dred.cli", *arguments, "-o", "out"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     log = Path("out/manifest.jsonl")
-    while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 2):
+    while process.poll() is None and not (log.exists() and log.read_text().count("\n") >= 1):
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -136,7 +136,7 @@ def test_a_run_that_is_killed_goes_on(folder):
         if name.endswith(".tif"):
             assert Path("out", name).read_bytes() == Path("direct", name).read_bytes()
     sources = [line["source"] for line in manifest(Path("out"))]
-    assert len(sources) == len(set(sources)) == 6
+    assert len(sources) == len(set(sources)) == 4
 
 
 def test_a_dry_run_does_nothing(folder, capsys):
