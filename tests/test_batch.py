@@ -208,8 +208,21 @@ def test_results_never_go_over_what_else_is_read_nor_where_images_are_searched(f
     items = expand([str(folder)], out)
     with pytest.raises(InputError, match="would overwrite an input"):
         expand([str(folder)], out, others=[items[0].target])
+    with pytest.raises(InputError, match="would overwrite an input"):  # a folder that holds it
+        expand([str(folder)], out, others=[items[0].target / "settings.json"])
+    with pytest.raises(InputError, match="would overwrite an input"):  # a folder that is one
+        expand([str(folder)], out, others=[out])
     with pytest.raises(InputError, match="is searched for images"):
         expand([str(folder)], folder)
+
+
+def test_what_no_batch_made_is_not_replaced(folder, capsys):
+    Path("out").mkdir()
+    Path("out/b-restored.png").write_text("precious")
+    assert cli.main(["batch", "in/a.tif", "in/b.png", "-o", "out", *QUICK]) == 2
+    assert "b-restored.png: it is there already" in capsys.readouterr().err
+    assert [p.name for p in Path("out").iterdir()] == ["b-restored.png"]
+    assert Path("out/b-restored.png").read_text() == "precious"
 
 
 def test_a_plate_that_names_images_outside_of_it_is_refused(folder):

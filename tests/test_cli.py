@@ -24,6 +24,7 @@ from napari_dred.core import given, measured_noise
 from napari_dred.core import restore as core
 from napari_dred.core.errors import InputError, RestorationError
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.presets import fill_in
 from napari_dred.core.records import Plan, Result, Step
 from napari_dred.io import enlarged, read_picture
 from napari_dred.viewer import demo as window
@@ -168,6 +169,17 @@ def test_options_win_over_settings(quick, folder) -> None:
     assert quick[0]["parameters"] == Parameters(lam=0.5, sigma=3, seed=9)
 
 
+def test_another_method_than_that_of_the_settings_has_its_own_numbers(quick, folder) -> None:
+    made = fill_in(Parameters(sigma=3), "denoise", 25.0)
+    Path("s.json").write_text(made.to_json())
+    command = ["restore", "in.tif", "-o", "o.tif", "--force", "--settings", "s.json", "--method"]
+    assert made.method == "hqs"
+    assert cli.main([*command, "hqs"]) == 0
+    assert cli.main([*command, "dred"]) == 0
+    assert quick[0]["parameters"] == made
+    assert quick[1]["parameters"] == Parameters(sigma=3, method="dred", task="denoise")
+
+
 def test_the_label_of_the_settings_is_the_masks(quick, folder, capsys) -> None:
     Path("s.json").write_text('{"parameters": {}, "source": {"label": 3}}')
     labels = GRAY.astype(np.int32) % 5
@@ -280,14 +292,19 @@ def test_a_file_that_comes_to_be_during_the_run(
     assert names(folder) == {*GIVEN, "o.tif", "o-1.tif", place}
 
 
-@pytest.mark.parametrize("output", ["in.tif", "mask.png", "link.tif", "hard.tif", "all.zarr"])
+@pytest.mark.parametrize(
+    "output", ["in.tif", "mask.png", "link.tif", "hard.tif", "all.zarr", "weights.tif"]
+)
 def test_no_input_is_ever_replaced(quick, folder, capsys, output: str) -> None:
     Path("all.zarr").mkdir()
     Image.fromarray(GRAY > 100).save("all.zarr/mask.png")
     Path("mask.png").symlink_to("all.zarr/mask.png")
     Path("link.tif").symlink_to("in.tif")
     Path("hard.tif").hardlink_to("in.tif")
+    Path("w.safetensors").touch()
+    Path("weights.tif").symlink_to("w.safetensors")
     arguments = ["restore", "in.tif", "--mask", "mask.png", "-o", output, "--force"]
+    arguments += ["--weights", "w.safetensors"]
     assert "input of the run" in refused(capsys, *arguments)
     assert quick == []
     np.testing.assert_array_equal(tifffile.imread("in.tif"), GRAY)

@@ -96,10 +96,9 @@ def expand(
 
 def _check(items: list[Item], others: Sequence[Path]) -> None:
     """Refuse results that would go over an input, or out of their plate."""
-    sources = {i.source.resolve() for i in items}
-    sources |= {i.plate[0].resolve() for i in items if i.plate}
-    taken = {path.resolve() for path in others}
-    taken |= sources | {folder for source in sources for folder in source.parents}
+    inputs = {i.source.resolve() for i in items} | {path.resolve() for path in others}
+    inputs |= {i.plate[0].resolve() for i in items if i.plate}
+    taken = inputs | {folder for path in inputs for folder in path.parents}
     for item in items:
         target = item.target.resolve()
         if item.plate and item.plate[1].resolve() not in target.parents:
@@ -107,7 +106,7 @@ def _check(items: list[Item], others: Sequence[Path]) -> None:
                 f"{item.plate[0]}: the plate names an image that lies outside of it, "
                 f"{item.source}; correct what the plate says of its wells"
             )
-        if target in taken or not sources.isdisjoint(target.parents):
+        if target in taken or not inputs.isdisjoint(target.parents):
             raise InputError(
                 f"{item.target}: the result for {item.source} would overwrite an input of the run; "
                 "give another folder for the results"

@@ -144,7 +144,8 @@ def restore(
         raise InputError(
             f"blur_sigma is {parameters.blur_sigma:g} in {settings}, which --psf excludes"
         )
-    _check_target(output, force, inputs=(input, mask, psf, settings))
+    weights = None if parameters.weights is None else Path(parameters.weights)
+    _check_target(output, force, inputs=(input, mask, psf, settings, weights))
 
     if is_for_stacks(input, output, stack):
         if estimated:

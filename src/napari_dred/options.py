@@ -11,6 +11,7 @@ import click
 
 from napari_dred.core.errors import InputError
 from napari_dred.core.parameters import Parameters
+from napari_dred.core.presets import with_method
 
 if TYPE_CHECKING:
     from napari_dred.recipe import Settings
@@ -86,7 +87,10 @@ def chosen(settings: Path | None, options: dict[str, Any], psf: Path | None = No
     read = read_settings(settings)
     if read.psf is not None and psf is None and "blur_sigma" not in given:
         raise InputError(f"{settings}: this run had a {read.psf}; give it as --psf")
-    return dataclasses.replace(read, parameters=read.parameters.replace(**given))
+    base, method = read.parameters, given.get("method")
+    if method is not None and base.method is not None and method != base.method:
+        base = with_method(base, method)  # what is told is another method's
+    return dataclasses.replace(read, parameters=base.replace(**given))
 
 
 class TwoLists(click.Command):

@@ -229,7 +229,8 @@ def batch(
     stack = {name: options.pop(name) for name in STACK_OPTIONS}
     told = chosen(settings, options, psf)
     label = None if mask is None else told.label
-    others = [path for path in (mask, psf, settings) if path is not None]
+    weights = None if told.parameters.weights is None else Path(told.parameters.weights)
+    others = [path for path in (mask, psf, settings, weights) if path is not None]
     items = expand(inputs, output, suffix, others)
     if not items:
         raise InputError(f"there is no image in {', '.join(inputs)}")

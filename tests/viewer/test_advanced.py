@@ -150,6 +150,18 @@ def test_elsewhere_names_only_fields():
     assert {*advanced._ELSEWHERE, *advanced._GENERAL} <= set(FIELDS)
 
 
+def test_another_method_is_not_held_to_what_was_loaded(make_panel):
+    form = make_panel()[0].form
+    made = fill_in(Parameters(), "denoise", 25.0)
+    form.set_parameters(made)
+    assert (form.parameters().method, form.parameters().blend) == ("hqs", 0)
+    box = form._advanced.general["method"].widget.native
+    box.setCurrentText("dred")
+    box.activated.emit(box.currentIndex())
+    p = form.parameters()
+    assert (p.method, p.iterations, p.blend) == ("dred", None, None)
+
+
 def test_another_preset_brings_its_own_number_of_iterations(make_panel):
     form = make_panel()[0].form
     form.set_parameters(Parameters(preset="best", iterations=300))

@@ -35,5 +35,7 @@ def missing_of(samples: NDArray[Any]) -> NDArray[np.bool_]:
             f"the mask's samples are {samples.dtype}; they must be real numbers or booleans"
         )
     if np.isnan(samples).any():
-        raise InputError("the mask has samples that are no number (NaN); 0 is known, 1 missing")
+        raise InputError(
+            "the mask has samples that are no number (NaN); 0 is known, any other missing"
+        )
     return np.asarray(samples != 0)

@@ -80,6 +80,7 @@ class Advanced:
         self.solver_box.margins = (0, 0, 0, 0)
         self.widgets: list[Any] = [self.fold, *self._folded]
         self.preset.changed.connect(self._on_preset)
+        self.general["method"].widget.native.activated.connect(self._on_method)
 
     def values(self) -> dict[str, Any]:
         """What they say, by field of `Parameters`; not checked but for the file of weights.
@@ -161,6 +162,10 @@ class Advanced:
         """What was said in its place was for another preset."""
         for name in ("method", "precision"):
             self.general[name].value = None
+        self._on_method()
+
+    def _on_method(self) -> None:
+        """What was said of its network was for another one."""
         self.iterations.value = self.iterations.min
         self.solver.show(Parameters())
         self.show_preset(None)

@@ -92,7 +92,8 @@ def restore_stack(
         p = p.replace(threads=threads_each(pool.workers))
     if options.around_mask and p.scale > 1:
         raise InputError("around the mask nothing is enlarged: leave out the scale, or around_mask")
-    check_no_input(output, (source, options.mask))
+    weights = None if p.weights is None else Path(p.weights)
+    check_no_input(output, (source, options.mask, weights))
     if output.exists() and not replace:
         raise InputError(f"{output}: it is there already; give --force to replace it")
     kind = stack_format(output)
