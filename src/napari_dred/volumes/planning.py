@@ -182,7 +182,7 @@ class StackPlan:
         from napari_dred.core.estimate import estimate_memory
         from napari_dred.core.presets import fill_in
 
-        p = fill_in(self.parameters, "inpaint", 0.0)  # the task that takes the most memory
+        p = fill_in(self.parameters, "inpaint", 0.0)  # as with the network, which needs most
         kernel = None if self.psf is None else self.psf.shape
         if kernel is None and p.blur_sigma:
             kernel = (2 * reach(p, None) * p.scale + 1,) * 2
