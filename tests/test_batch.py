@@ -216,13 +216,14 @@ def test_results_never_go_over_what_else_is_read_nor_where_images_are_searched(f
         expand([str(folder)], folder)
 
 
-def test_what_no_batch_made_is_not_replaced(folder, capsys):
+@pytest.mark.parametrize("name", ["b-restored.png", "summary.html"])
+def test_what_no_batch_made_is_not_replaced(folder, capsys, name):
     Path("out").mkdir()
-    Path("out/b-restored.png").write_text("precious")
+    Path("out", name).write_text("precious")
     assert cli.main(["batch", "in/a.tif", "in/b.png", "-o", "out", *QUICK]) == 2
-    assert "b-restored.png: it is there already" in capsys.readouterr().err
-    assert [p.name for p in Path("out").iterdir()] == ["b-restored.png"]
-    assert Path("out/b-restored.png").read_text() == "precious"
+    assert f"{name}: it is there already" in capsys.readouterr().err
+    assert [p.name for p in Path("out").iterdir()] == [name]
+    assert Path("out", name).read_text() == "precious"
 
 
 def test_a_plate_that_names_images_outside_of_it_is_refused(folder):

@@ -80,6 +80,14 @@ def test_command_line(tmp_path, capsys):
         assert drawn.size == (32, 40)
 
 
+def test_no_map_goes_over_an_image(tmp_path, capsys):
+    for name in ("part.png", "part-nlm.png"):
+        Image.fromarray(CROP).save(tmp_path / name)
+    images = [str(tmp_path / name) for name in ("part.png", "part-nlm.png")]
+    assert main(["check", *images, "--denoiser", "nlm", "--maps", str(tmp_path)]) == 2
+    assert "an input of the run" in capsys.readouterr().err
+
+
 def test_denoiser_that_is_not_there_is_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "bm3d", None)
     path = tmp_path / "part.png"

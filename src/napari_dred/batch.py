@@ -94,7 +94,8 @@ class Batch:
                 f"{self.folder}: there are results of an earlier run; "
                 "give --resume to go on with it, or another folder"
             )
-        there = [item.target for item in self.items if item.target.exists()]
+        made = [item.plate[1] if item.plate else item.target for item in self.items]
+        there = [path for path in (*made, self.folder / SUMMARY) if path.exists()]
         if there and not self.manifest.exists():  # of no run that could go on
             raise InputError(f"{there[0]}: it is there already; give another folder, or move it")
         self.folder.mkdir(parents=True, exist_ok=True)

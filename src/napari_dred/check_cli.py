@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -79,21 +80,27 @@ def check(
     from napari_dred import check as checks
     from napari_dred.io import Picture, check_no_input, read_picture, write_picture
 
+    def place(image: str, denoiser: str) -> Path:
+        assert maps is not None
+        return maps / f"{Path(image).stem}-{denoiser}.png"
+
+    asked = denoisers or DENOISERS
+    for path, name in product(images, asked if maps else ()):
+        check_no_input(place(path.name, name), (*images, weights))
     chosen = checks.Settings(**settings)
     given = {path.name: read_picture(path).samples for path in images}
     measured = []
     for row in checks.rows(
         given or {"camera": camera()},
-        denoisers or DENOISERS,
+        asked,
         weights=None if weights is None else str(weights),
         settings=chosen,
     ):
         measured.append(row)
         if maps is not None and isinstance(row, checks.Row):
-            place = maps / f"{Path(row.image).stem}-{row.denoiser}.png"
-            check_no_input(place, images)
+            target = place(row.image, row.denoiser)
             picture = Picture(checks.difference_picture(row.difference))
-            write_picture(place, picture, replace=True)
-            say(f"{place}: black and white are {abs(row.difference).max():.2g}")
+            write_picture(target, picture, replace=True)
+            say(f"{target}: black and white are {abs(row.difference).max():.2g}")
     reported = checks.report(measured, chosen)
     click.echo(json.dumps(reported) if as_json else checks.as_text(reported))
